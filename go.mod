@@ -1,0 +1,3 @@
+module twomsl
+
+go 1.26

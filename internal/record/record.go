@@ -1,0 +1,336 @@
+// Package record is what happened in a trial: the values that the running wing writes and the telling wing reads.
+//
+// A record is one JSON file per trial with the schema twomsl/trial/v1. Fields may be added; those that are here keep
+// their names and are always written. What was not measured is null (a nil pointer, map or slice here), and a warning
+// says why. Units stand in the names: _seconds, _ms, _us; bytes are bytes. The package is pure and knows no other room.
+package record
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Schema names the layout of a trial's record.
+const Schema = "twomsl/trial/v1"
+
+// Status says how a trial ended.
+type Status string
+
+// How a trial ends.
+const (
+	Complete    Status = "complete"
+	Interrupted Status = "interrupted"
+	Failed      Status = "failed"
+)
+
+// Trial is one scenario, run once.
+type Trial struct {
+	Schema      string        `json:"schema"`
+	ID          string        `json:"id"` // SCENARIO-YYYYMMDD-HHMMSS-XXXX, also the file's name
+	Tool        string        `json:"tool"`
+	Status      Status        `json:"status"`
+	Failure     *Failure      `json:"failure"` // nil unless Status is failed
+	StartedAt   time.Time     `json:"started_at"`
+	Command     string        `json:"command"` // what to type to repeat it
+	Scenario    Scenario      `json:"scenario"`
+	Engine      string        `json:"engine"`  // split/epoll, ...
+	Workers     SidePair[int] `json:"workers"` // threads that drive connections, per side
+	Phases      Phases        `json:"phases"`
+	Sides       Sides         `json:"sides"`
+	Connections Connections   `json:"connections"`
+	Outcomes    []Outcome     `json:"outcomes"`
+	Rate        Rate          `json:"rate"`
+	Latency     Latency       `json:"latency"`
+	Ports       []Tuple       `json:"ports"`
+	Bytes       Bytes         `json:"bytes"`
+	Ledger      Ledger        `json:"ledger"`
+	Warnings    []Warning     `json:"warnings"`
+	Environment Environment   `json:"environment"`
+}
+
+// Failure is why a trial ended early, with what the side that died said last on its standard error.
+type Failure struct {
+	Side      string `json:"side"` // client, server, lab or conductor
+	Text      string `json:"text"`
+	LastWords string `json:"last_words"`
+}
+
+// Scenario is what was asked for. Spec is the whole resolved scenario as scenario.Scenario marshals it.
+type Scenario struct {
+	Name      string          `json:"name"`
+	Title     string          `json:"title"`
+	Topology  string          `json:"topology"`   // veth, loopback or host
+	Family    string          `json:"family"`     // ipv4 or ipv6
+	CloseSide string          `json:"close_side"` // client, server or both
+	Linger    string          `json:"linger"`     // off, or seconds
+	Goal      *Goal           `json:"goal"`       // nil where the load does not stop at a number of TIME_WAIT
+	Spec      json.RawMessage `json:"spec"`
+}
+
+// Goal is a number of TIME_WAIT that a side is to hold.
+type Goal struct {
+	Side     string `json:"side"`
+	TimeWait int64  `json:"time_wait"`
+	// ReachedSeconds is when the side first held the goal, from the start of the load; nil where it never did.
+	ReachedSeconds *float64 `json:"reached_seconds"`
+}
+
+// Phases tells how long each part took, in seconds. Load is from the first intended start to the last connection's
+// end, hold the time that the result was kept standing afterwards.
+type Phases struct {
+	LoadSeconds float64 `json:"load_seconds"`
+	HoldSeconds float64 `json:"hold_seconds"`
+	StoppedBy   string  `json:"stopped_by"` // after, connections, time_wait, failures, interrupt, failure
+}
+
+// SidePair is a value for each of the two sides.
+type SidePair[T any] struct {
+	Client T `json:"client"`
+	Server T `json:"server"`
+}
+
+// Sides holds what each side's own kernel view showed.
+type Sides = SidePair[Side]
+
+// Side is what was seen in one side's namespace and process.
+type Side struct {
+	PID       int        `json:"pid"` // as the host sees it, while the trial ran
+	Addresses []string   `json:"addresses"`
+	States    SideStates `json:"states"`
+	TimeWait  TimeWaits  `json:"time_wait"`
+	// Counters is the change of each counter over the trial, keyed as nstat prints them with a dot: "TcpExt.TW",
+	// "Tcp.OutRsts". Only counters that exist on this kernel are here; a counter that stood still is 0.
+	Counters map[string]int64 `json:"counters"`
+	// CPU is the processor time of the side's load workers alone; Sampler that of the sampling beside it.
+	CPU     CPU      `json:"cpu"`
+	Sampler CPU      `json:"sampler"`
+	Sysctls Sysctls  `json:"sysctls"`
+	Samples []Sample `json:"samples"`
+}
+
+// SideStates is the state table at its two moments. Peak takes each state's own highest count.
+type SideStates struct {
+	Peak Counts `json:"peak"`
+	End  Counts `json:"end"`
+}
+
+// TimeWaits sums up a side's TIME_WAIT. Plateau is nil where the count had not levelled off.
+type TimeWaits struct {
+	Peak    *int64 `json:"peak"`
+	Plateau *int64 `json:"plateau"`
+	// LifetimeSeconds is the longest time left that the kernel's own timer showed for a TIME_WAIT of this side: the life
+	// it was given. Nil where none was seen.
+	LifetimeSeconds *float64 `json:"lifetime_seconds"`
+	// BytesEach is the size of one TIME_WAIT socket (slab tw_sock_TCP or tw_sock_TCPv6); nil where slabinfo cannot be read.
+	BytesEach *int64 `json:"bytes_each"`
+}
+
+// CPU is processor time in seconds.
+type CPU struct {
+	UserSeconds   float64 `json:"user_seconds"`
+	SystemSeconds float64 `json:"system_seconds"`
+}
+
+// Total is user and system time together, in seconds.
+func (c CPU) Total() float64 { return c.UserSeconds + c.SystemSeconds }
+
+// Sysctls are a side's settings. Changed has those in which it differs from what a new namespace starts with.
+type Sysctls struct {
+	Effective map[string]string `json:"effective"`
+	Changed   []SysctlChange    `json:"changed"`
+	Refused   []SysctlRefusal   `json:"refused"`
+}
+
+// SysctlChange is one setting that was written and read back.
+type SysctlChange struct {
+	Key     string `json:"key"`
+	Default string `json:"default"`
+	Asked   string `json:"asked"`
+	Value   string `json:"value"` // read back afterwards
+}
+
+// SysctlRefusal is one setting that could not be had in the lab, and why.
+type SysctlRefusal struct {
+	Key    string `json:"key"`
+	Asked  string `json:"asked"`
+	Reason string `json:"reason"`
+}
+
+// Sample is one look at one side. Everything is counted at AtMS, in milliseconds from the start of the load.
+type Sample struct {
+	AtMS     float64 `json:"at_ms"`
+	TimeWait *int64  `json:"time_wait"` // nil where it was not counted
+	Orphans  *int64  `json:"orphans"`
+	// States is the split by state; nil in the samples that only took the totals.
+	States Counts `json:"states"`
+	// PortsInUse is, for each of Trial.Ports in order, how many ports were taken; nil where not counted.
+	PortsInUse []int64 `json:"ports_in_use"`
+	// Opened, OK and Failed are the side's running totals of connections.
+	Opened int64 `json:"opened"`
+	OK     int64 `json:"ok"`
+	Failed int64 `json:"failed"`
+	// CostUS is the processor time that taking this sample cost, in microseconds.
+	CostUS float64 `json:"cost_us"`
+}
+
+// Connections is the client's count. Attempted = OK + Failed + Unfinished.
+type Connections struct {
+	Attempted int64 `json:"attempted"`
+	OK        int64 `json:"ok"`
+	Failed    int64 `json:"failed"`
+	// Unfinished were still open when the trial ended.
+	Unfinished int64 `json:"unfinished"`
+	// NotStarted had their intended start before the end of the load, and were never started.
+	NotStarted int64 `json:"not_started"`
+	// Late were started more than a millisecond after their intended start. Zero for rate max, which has no schedule.
+	Late int64 `json:"late"`
+	// Replaced is how many connections came to the server on a tuple whose TIME_WAIT still stood there and was given
+	// up for them; nil where the server does not close first.
+	Replaced *int64 `json:"replaced"`
+}
+
+// Outcome counts one way in which connections ended on one side.
+type Outcome struct {
+	Side  string `json:"side"`
+	Phase string `json:"phase"` // socket, option, bind, connect, write, read, close, accept; "" for ok
+	Cause string `json:"cause"` // a Cause
+	Errno string `json:"errno"` // EADDRNOTAVAIL ...; "" where none
+	Count int64  `json:"count"`
+}
+
+// Rate is in connections per second. Asked is nil for max.
+type Rate struct {
+	AskedPerSecond   *float64 `json:"asked_per_second"`
+	ReachedPerSecond float64  `json:"reached_per_second"`
+}
+
+// Latency of successful connects: from the call of connect(), and from the intended start (which keeps what a stalled
+// generator would hide). FromIntended is nil for rate max.
+type Latency struct {
+	Connect      *Quantiles `json:"connect"`
+	FromIntended *Quantiles `json:"connect_from_intended"`
+}
+
+// Quantiles are in microseconds. Histogram is HdrHistogram's V2 compressed base64 form, for exact merging.
+type Quantiles struct {
+	Count     int64   `json:"count"`
+	P50US     float64 `json:"p50_us"`
+	P90US     float64 `json:"p90_us"`
+	P99US     float64 `json:"p99_us"`
+	P999US    float64 `json:"p999_us"`
+	MaxUS     float64 `json:"max_us"`
+	Histogram string  `json:"histogram"`
+}
+
+// Tuple is one (source address, destination address, destination port), which has its own supply of client ports.
+type Tuple struct {
+	Source      string    `json:"source"`
+	Destination string    `json:"destination"`
+	Port        int       `json:"port"`
+	Range       PortRange `json:"range"`
+	PeakInUse   *int64    `json:"peak_in_use"`
+	// PeakEven and PeakOdd are the ports in use of either parity at that peak: connect() takes one parity first.
+	PeakEven *int64 `json:"peak_even"`
+	PeakOdd  *int64 `json:"peak_odd"`
+	// Successes counts the established connections of this tuple.
+	Successes int64 `json:"successes"`
+	// OKBeforeFirstExhaustion counts successes whose connect() was called before the first EADDRNOTAVAIL of this tuple
+	// came back; nil where none came.
+	OKBeforeFirstExhaustion *int64 `json:"ok_before_first_exhaustion"`
+	// FirstExhaustionSeconds is when it came back, from the start of the load.
+	FirstExhaustionSeconds *float64 `json:"first_exhaustion_seconds"`
+	Forecast               Forecast `json:"forecast"`
+}
+
+// PortRange is inclusive at both ends.
+type PortRange struct {
+	Low  int `json:"low"`
+	High int `json:"high"`
+}
+
+// Size is the number of ports in the range.
+func (r PortRange) Size() int { return r.High - r.Low + 1 }
+
+// Forecast is computed before the load starts from the range, the asked-for rate of this tuple and the time for which
+// the kernel keeps a port taken. Ports are counts, times are seconds.
+type Forecast struct {
+	// Taken is how long a closed connection's port stays taken: zero where the client does not close first.
+	TakenLeastSeconds float64 `json:"taken_least_seconds"`
+	TakenMostSeconds  float64 `json:"taken_most_seconds"`
+	// HowTaken says where these two come from.
+	HowTaken string `json:"how_taken"`
+	// RatePerSecond is the tuple's share of the asked-for rate; nil for max.
+	RatePerSecond *float64 `json:"rate_per_second"`
+	// Plateau is the most ports that this rate keeps taken; nil for max. It may exceed the range: then it fills.
+	Plateau *float64 `json:"plateau"`
+	// CliffPerSecond is the rate that fills half the range, where plain connect() gets slow; nil where
+	// IP_LOCAL_PORT_RANGE removes the cliff.
+	CliffPerSecond *float64 `json:"cliff_per_second"`
+	FullPerSecond  *float64 `json:"full_per_second"`
+	// RateThatLasts is full_per_second rounded down: computed, not held.
+	RateThatLasts *float64 `json:"rate_that_lasts"`
+	// ExhaustedAfter is how many connections go through before the first EADDRNOTAVAIL; nil where none is expected.
+	ExhaustedAfter *int64 `json:"exhausted_after"`
+	// ExhaustedSeconds is when; nil where none is expected or the rate is max.
+	ExhaustedSeconds *float64 `json:"exhausted_seconds"`
+}
+
+// Bytes are the applications' own counts over all connections. Lost is what one side wrote and the other never read,
+// both directions added; nil where a side's count is missing.
+type Bytes struct {
+	Written int64  `json:"written"`
+	Read    int64  `json:"read"`
+	Lost    *int64 `json:"lost"`
+}
+
+// Ledger accounts for every TIME_WAIT that a side entered: Entered = Standing + Replaced + Reused + Expired + Unexplained.
+type Ledger = SidePair[LedgerSide]
+
+// LedgerSide is one side's account. A nil pointer was not measured.
+type LedgerSide struct {
+	Entered *int64 `json:"entered"` // TcpExt TW + TWKilled
+	// FirstCloses is how often the side's own application closed before it had read the peer's FIN.
+	FirstCloses *int64 `json:"first_closes"`
+	Standing    *int64 `json:"standing"`
+	Replaced    *int64 `json:"replaced"` // a new SYN took the tuple over
+	Reused      *int64 `json:"reused"`   // TcpExt TWRecycled: connect() took the port
+	// Expired is what is older than the longest life at the end and was neither replaced nor reused, from the times of
+	// the closes themselves; ExpiredMost adds those between the shortest and the longest life.
+	Expired     *int64 `json:"expired"`
+	ExpiredMost *int64 `json:"expired_most"`
+	// Unexplained is what the account leaves over after the measured range of expiry; 0 is a ledger that adds up.
+	Unexplained *int64 `json:"unexplained"`
+}
+
+// Warning travels with the record into every report. Spoils names the metrics that it makes unusable.
+type Warning struct {
+	Code   string   `json:"code"`
+	Text   string   `json:"text"`
+	Advice string   `json:"advice"`
+	Spoils []string `json:"spoils"`
+}
+
+// Environment is the machine that the trial ran on.
+type Environment struct {
+	Kernel      string            `json:"kernel"` // release
+	Build       string            `json:"build"`  // version line
+	CommandLine string            `json:"command_line"`
+	Arch        string            `json:"arch"`
+	CPUModel    string            `json:"cpu_model"`
+	CPUs        int               `json:"cpus"` // online
+	CPUsAllowed string            `json:"cpus_allowed"`
+	Pinned      SidePair[string]  `json:"pinned"` // --cpus; "" where not pinned
+	Mitigations map[string]string `json:"mitigations"`
+	CgroupQuota *float64          `json:"cgroup_quota_cpus"` // nil: no quota
+	MemoryBytes int64             `json:"memory_bytes"`
+	// StealSeconds is what the hypervisor took from all processors during the trial; nil where /proc/stat has none.
+	StealSeconds *float64          `json:"steal_seconds"`
+	LoadAverage  string            `json:"load_average"`
+	HZ           int               `json:"hz"`
+	EHashBuckets *int64            `json:"ehash_buckets"` // TCP established hash; nil where not readable
+	Offloads     map[string]bool   `json:"offloads"`      // of the lab's link; nil where there is none or it could not be read
+	Go           string            `json:"go"`
+	Root         bool              `json:"root"`          // false: in a user namespace
+	NoFileLimit  int64             `json:"no_file_limit"` // hard limit on descriptors
+	Unmeasured   map[string]string `json:"unmeasured"`    // field -> why it is null
+}

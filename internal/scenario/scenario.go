@@ -1,0 +1,122 @@
+// Package scenario is what to do: a Scenario, its YAML, its defaults, its checks and the library that comes with the
+// program. The package is pure: it reads no file but those it is given, and knows nothing of how a scenario is run.
+package scenario
+
+// Scenario is one thing to reproduce. The zero value of a field means "not said"; Resolve fills it with the default.
+type Scenario struct {
+	Name  string `yaml:"name" json:"name"`
+	Title string `yaml:"title" json:"title"` // one line
+	About string `yaml:"about" json:"about"` // why it exists, what to look at
+
+	Topology Topology `yaml:"topology" json:"topology"`
+	Family   Family   `yaml:"family" json:"family"`
+	Engine   string   `yaml:"engine" json:"engine"` // split
+	IO       string   `yaml:"io" json:"io"`         // epoll
+
+	Load    Load    `yaml:"load" json:"load"`
+	Client  Client  `yaml:"client" json:"client"`
+	Server  Server  `yaml:"server" json:"server"`
+	Payload Payload `yaml:"payload" json:"payload"`
+	Close   Close   `yaml:"close" json:"close"`
+	Sysctl  Sysctl  `yaml:"sysctl" json:"sysctl"`
+}
+
+// Topology is where the pair lives.
+type Topology string
+
+// The topologies.
+const (
+	Veth     Topology = "veth"     // two private network namespaces joined by a veth link
+	Loopback Topology = "loopback" // one private network namespace with its own lo
+	Host     Topology = "host"     // this host's own network
+)
+
+// Topologies lists what Topology may be.
+var Topologies = []Topology{Veth, Loopback, Host}
+
+// Family is the address family of the pair.
+type Family string
+
+// The families.
+const (
+	IPv4 Family = "ipv4"
+	IPv6 Family = "ipv6"
+)
+
+// Families lists what Family may be.
+var Families = []Family{IPv4, IPv6}
+
+// Side names who does something.
+type Side string
+
+// The sides. Both is only meaningful for who closes.
+const (
+	ClientSide Side = "client"
+	ServerSide Side = "server"
+	BothSides  Side = "both"
+)
+
+// Load is how many connections are opened, how fast, and for how long.
+type Load struct {
+	Rate Rate `yaml:"rate" json:"rate"`
+	// Concurrency is the most connections in flight at once, over all workers.
+	Concurrency int  `yaml:"concurrency" json:"concurrency"`
+	Stop        Stop `yaml:"stop" json:"stop"`
+	// Hold is how long the result is kept standing after the load.
+	Hold Duration `yaml:"hold" json:"hold"`
+}
+
+// Stop ends the load at whichever comes first. After always bounds it; zero leaves the others out.
+type Stop struct {
+	After       Duration      `yaml:"after" json:"after"`
+	Connections int64         `yaml:"connections" json:"connections"` // started
+	Failures    int64         `yaml:"failures" json:"failures"`
+	TimeWait    *TimeWaitGoal `yaml:"time_wait" json:"time_wait"`
+}
+
+// TimeWaitGoal is a number of TIME_WAIT that a side is to hold; while the load holds, what expires is opened again.
+type TimeWaitGoal struct {
+	Side  Side  `yaml:"side" json:"side"` // client or server
+	Count int64 `yaml:"count" json:"count"`
+}
+
+// Client is the opening side.
+type Client struct {
+	// Addresses is how many source addresses the client uses in turn.
+	Addresses int `yaml:"addresses" json:"addresses"`
+	// LocalPortRange sets IP_LOCAL_PORT_RANGE (Linux 6.3) on each socket; off leaves the choice to the namespace.
+	LocalPortRange PortRange `yaml:"local_port_range" json:"local_port_range"`
+	Workers        int       `yaml:"workers" json:"workers"` // threads; 0: half the processors
+	// Timeout ends a connection that makes no progress.
+	Timeout Duration `yaml:"timeout" json:"timeout"`
+}
+
+// Server is the listening side.
+type Server struct {
+	// Address is where the server listens in topology host; empty is the loopback address. A lab has its own.
+	Address string `yaml:"address" json:"address"`
+	Port    int    `yaml:"port" json:"port"`
+	Backlog int    `yaml:"backlog" json:"backlog"`
+	Workers int    `yaml:"workers" json:"workers"` // threads, each with its own SO_REUSEPORT listener
+}
+
+// Payload is the one request and the one response of a connection.
+type Payload struct {
+	Request  Size `yaml:"request" json:"request"`
+	Response Size `yaml:"response" json:"response"`
+}
+
+// Close is how connections are taken down.
+type Close struct {
+	// Side is who closes first: client, server, or both (each as soon as it has its bytes).
+	Side Side `yaml:"side" json:"side"`
+	// Linger is SO_LINGER on the side that closes first.
+	Linger Linger `yaml:"linger" json:"linger"`
+}
+
+// Sysctl are settings, key to value, written in the lab before the load. Both is applied first, then the side's own.
+type Sysctl struct {
+	Both   map[string]string `yaml:"both" json:"both"`
+	Client map[string]string `yaml:"client" json:"client"`
+	Server map[string]string `yaml:"server" json:"server"`
+}

@@ -1,0 +1,174 @@
+package scenario
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Each value type reads and prints one spelling, for YAML, JSON, --set and flags alike: UnmarshalText and MarshalText.
+
+// Rate is in connections per second; Max means as fast as it goes. The zero value is "not said".
+type Rate float64
+
+// Max is the closed loop: the next connection starts when one ends.
+const Max Rate = -1
+
+// UnmarshalText reads "300/s", "2.5/s", "6000/m" or "max".
+func (r *Rate) UnmarshalText(b []byte) error {
+	s := strings.TrimSpace(string(b))
+	if s == "max" {
+		*r = Max
+		return nil
+	}
+	n, unit, ok := strings.Cut(s, "/")
+	per := map[string]float64{"s": 1, "m": 60}[unit]
+	v, err := strconv.ParseFloat(strings.TrimSpace(n), 64)
+	if !ok || per == 0 || err != nil || !(v > 0) || math.IsInf(v, 0) {
+		return fmt.Errorf("%q is no rate: write connections per second like 300/s, per minute like 90/m, or max", s)
+	}
+	*r = Rate(v / per)
+	return nil
+}
+
+// MarshalText prints what UnmarshalText reads; a rate that was not said is the empty text.
+func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+func (r Rate) String() string {
+	switch {
+	case r == 0:
+		return ""
+	case r == Max:
+		return "max"
+	}
+	return strconv.FormatFloat(float64(r), 'f', -1, 64) + "/s"
+}
+
+// Duration is a time.Duration in Go's spelling.
+type Duration time.Duration
+
+// UnmarshalText reads "90s", "1m30s", "100ms".
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(strings.TrimSpace(string(b)))
+	if err != nil {
+		return fmt.Errorf("%q is no duration: write it like 90s, 1m30s or 100ms", b)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalText prints what UnmarshalText reads.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// Std gives the standard library's type.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+// Size is a number of bytes. The zero value is "not said"; Resolve makes it the default.
+type Size int64
+
+var units = []struct {
+	suffix string
+	bytes  int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
+// UnmarshalText reads "64B", "4KiB", "1MiB", "1GiB".
+func (s *Size) UnmarshalText(b []byte) error {
+	t := strings.TrimSpace(string(b))
+	for _, u := range units {
+		n, ok := strings.CutSuffix(t, u.suffix)
+		if !ok {
+			continue
+		}
+		v, err := strconv.ParseInt(strings.TrimSpace(n), 10, 64)
+		if err != nil || v < 0 || v > math.MaxInt64/u.bytes {
+			break
+		}
+		*s = Size(v * u.bytes)
+		return nil
+	}
+	return fmt.Errorf("%q is no size: write it like 64B, 4KiB or 1MiB", t)
+}
+
+// MarshalText prints what UnmarshalText reads.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func (s Size) String() string {
+	for _, u := range units {
+		if s != 0 && int64(s)%u.bytes == 0 {
+			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.suffix
+		}
+	}
+	return "0B"
+}
+
+// PortRange is inclusive; the zero value is off.
+type PortRange struct{ Low, High int }
+
+// Off tells whether no range is set.
+func (p PortRange) Off() bool { return p == PortRange{} }
+
+// UnmarshalText reads "off" or "32768-60999".
+func (p *PortRange) UnmarshalText(b []byte) error {
+	s := strings.TrimSpace(string(b))
+	if s == "off" {
+		*p = PortRange{}
+		return nil
+	}
+	lo, hi, ok := strings.Cut(s, "-")
+	l, err1 := strconv.Atoi(strings.TrimSpace(lo))
+	h, err2 := strconv.Atoi(strings.TrimSpace(hi))
+	if !ok || err1 != nil || err2 != nil || l < 1 || h > 65535 || l > h {
+		return fmt.Errorf("%q is no port range: write it like 32768-60999 (1 to 65535), or off", s)
+	}
+	*p = PortRange{l, h}
+	return nil
+}
+
+// MarshalText prints what UnmarshalText reads.
+func (p PortRange) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+func (p PortRange) String() string {
+	if p.Off() {
+		return "off"
+	}
+	return fmt.Sprintf("%d-%d", p.Low, p.High)
+}
+
+// Linger is SO_LINGER: off (the kernel's default close), or on with a number of seconds; 0 resets the connection.
+type Linger struct {
+	On      bool
+	Seconds int
+}
+
+// UnmarshalText reads "off", "0" or a number of seconds, with or without an "s".
+func (l *Linger) UnmarshalText(b []byte) error {
+	s := strings.TrimSpace(string(b))
+	if s == "off" {
+		*l = Linger{}
+		return nil
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(s, "s"))
+	if err != nil || n < 0 || n > 3600 {
+		return fmt.Errorf("%q is no linger: write off, 0 (reset), or seconds up to 3600 like 5", s)
+	}
+	*l = Linger{On: true, Seconds: n}
+	return nil
+}
+
+// MarshalText prints what UnmarshalText reads.
+func (l Linger) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+func (l Linger) String() string {
+	if !l.On {
+		return "off"
+	}
+	return strconv.Itoa(l.Seconds)
+}
+
+// JSON gives the scenario as it stands in a record.
+func (s Scenario) JSON() (json.RawMessage, error) { return json.Marshal(s) }
