@@ -79,10 +79,14 @@ func Nearest(key string) string {
 	}
 	best, bestAway := "", max(2, len(last)/5)+1
 	for _, k := range known {
-		away := distance(key, k)
+		candidate := k
 		if last == key { // no prefix: what is missing is no misspelling
-			away = distance(last, k[strings.LastIndexByte(k, '.')+1:])
+			candidate = k[strings.LastIndexByte(k, '.')+1:]
 		}
+		if d := len(candidate) - len(key); d > bestAway || -d > bestAway {
+			continue // at least that many letters away
+		}
+		away := distance(key, candidate)
 		if away < bestAway || away == bestAway && best != "" && k < best {
 			best, bestAway = k, away
 		}
