@@ -1,0 +1,229 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"twomsl/internal/record"
+)
+
+// answer is the trial in a few sentences: what failed and how, who holds the TIME_WAIT, whether that was the goal.
+func answer(s *screen, t *record.Trial) {
+	ran, mood := outcome(t)
+	if ran != "" && mood != green {
+		s.para(mood, ran)
+	}
+	held := []string{holds(t, holder(t)), holds(t, other(holder(t)))}
+	if g := missedGoal(t); g != "" {
+		held = append(held, g)
+	}
+	st := bold
+	if mood == green {
+		held, st = append(held, ran), green
+	}
+	s.para(st, strings.Join(held, " "))
+	if n := spoiling(t); n > 0 {
+		s.para(yellow, "Read with care: "+counted(int64(n), "warning", "warnings")+" below.")
+	}
+}
+
+func other(side string) string {
+	if side == client {
+		return server
+	}
+	return client
+}
+
+// holds says how many TIME_WAIT a side holds at the end, and what it held before if they are gone.
+func holds(t *record.Trial, side string) string {
+	who, s := "The "+side, sideOf(t, side)
+	end, peak := endTimeWait(s), peakTimeWait(s)
+	switch {
+	case end == nil && peak == nil:
+		return who + "'s TIME_WAIT were not measured."
+	case end == nil:
+		return who + " held up to " + count(*peak) + " TIME_WAIT; the count at the end is not measured."
+	case *end == 0 && valueOr(peak, 0) > 0:
+		return who + " held up to " + count(*peak) + " TIME_WAIT; none is left."
+	case *end == 0:
+		return who + " holds none."
+	case s.TimeWait.Plateau != nil && *s.TimeWait.Plateau == *end:
+		return who + " holds " + count(*end) + " TIME_WAIT, where it levelled off."
+	case s.TimeWait.Plateau != nil:
+		return fmt.Sprintf("%s holds %s TIME_WAIT; it levelled off at %s.", who, count(*end), count(*s.TimeWait.Plateau))
+	case valueOr(peak, 0) > *end:
+		return fmt.Sprintf("%s holds %s TIME_WAIT, down from %s.", who, count(*end), count(*peak))
+	}
+	return who + " holds " + count(*end) + " TIME_WAIT."
+}
+
+func missedGoal(t *record.Trial) string {
+	g := t.Scenario.Goal
+	if g == nil || g.ReachedSeconds != nil {
+		return ""
+	}
+	text := fmt.Sprintf("The goal of %s on the %s was not reached", count(g.TimeWait), clean(g.Side))
+	if g.Side == client || g.Side == server {
+		if peak := peakTimeWait(sideOf(t, g.Side)); peak != nil {
+			text += "; the most was " + count(*peak)
+		}
+	}
+	return text + "."
+}
+
+// outcome says what became of the connections, and how good that is.
+func outcome(t *record.Trial) (string, style) {
+	n := t.Connections
+	exhausted, first := exhaustion(t)
+	switch {
+	case n.Attempted == 0:
+		return "No connection was opened.", yellow
+	case first != nil:
+		return exhausted + otherFailures(t), yellow
+	case n.Failed > 0:
+		text := fmt.Sprintf("%s of %s failed", count(n.Failed), counted(n.Attempted, "connection", "connections"))
+		if ways := failureWays(t, client); len(ways) > 0 {
+			text += ": " + enumerate(ways)
+		}
+		return text + "." + unfinished(t), yellow
+	case n.Unfinished > 0:
+		return "Nothing failed, but" + strings.TrimSuffix(unfinished(t), ".") + ".", yellow
+	case len(failureWays(t, server)) > 0:
+		return "The client saw nothing fail; the server saw " + enumerate(failureWays(t, server)) + ".", yellow
+	case t.Status != record.Complete:
+		return "Nothing failed until then.", green
+	}
+	return "Nothing failed.", green
+}
+
+func unfinished(t *record.Trial) string {
+	if t.Connections.Unfinished == 0 {
+		return ""
+	}
+	return " " + counted(t.Connections.Unfinished, "was", "were") + " still open at the end."
+}
+
+// exhaustion says how the client ran out of ports; first is the tuple where it began, nil where it did not.
+func exhaustion(t *record.Trial) (text string, first *record.Tuple) {
+	hit, through := 0, int64(0)
+	for i := range t.Ports {
+		p := &t.Ports[i]
+		if p.FirstExhaustionSeconds == nil && p.OKBeforeFirstExhaustion == nil {
+			continue
+		}
+		hit++
+		through += valueOr(p.OKBeforeFirstExhaustion, 0)
+		if first == nil || valueOr(p.FirstExhaustionSeconds, 0) < valueOr(first.FirstExhaustionSeconds, 0) {
+			first = p
+		}
+	}
+	if first == nil {
+		return "", nil
+	}
+	failed := int64(0)
+	for _, o := range failuresOf(t, client) {
+		if o.Cause == string(record.AddrNotAvailable) {
+			failed += o.Count
+		}
+	}
+	text = "The client ran out of ports"
+	if len(t.Ports) > 1 {
+		text += fmt.Sprintf(" on %d of %d address pairs", hit, len(t.Ports))
+	}
+	switch {
+	case first.OKBeforeFirstExhaustion == nil:
+		text += " after " + seconds(valueOr(first.FirstExhaustionSeconds, 0)) + ";"
+	case t.Connections.OK > through:
+		text += ": " + counted(through, "connection", "connections") + " went through before the first EADDRNOTAVAIL, " +
+			count(t.Connections.OK-through) + " after it;"
+	default:
+		text += ": " + counted(through, "connection", "connections") + " went through"
+		if first.FirstExhaustionSeconds != nil {
+			text += " in " + seconds(*first.FirstExhaustionSeconds)
+		}
+		text += ", then"
+	}
+	return text + " connect() failed " + counted(failed, "time", "times") + " with EADDRNOTAVAIL.", first
+}
+
+// otherFailures tells what else failed beside the ports that ran out.
+func otherFailures(t *record.Trial) string {
+	var rest []record.Outcome
+	for _, o := range failuresOf(t, client) {
+		if o.Cause != string(record.AddrNotAvailable) {
+			rest = append(rest, o)
+		}
+	}
+	text := unfinished(t)
+	if len(rest) > 0 {
+		text = " Also failed: " + enumerate(ways(rest)) + "." + text
+	}
+	return text
+}
+
+// failuresOf lists the outcomes of a side that are failures and happened, the most frequent first.
+func failuresOf(t *record.Trial, side string) []record.Outcome {
+	var list []record.Outcome
+	for _, o := range t.Outcomes {
+		if o.Side == side && o.Cause != string(record.OK) && o.Count > 0 {
+			list = append(list, o)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b record.Outcome) int {
+		switch {
+		case a.Count > b.Count:
+			return -1
+		case a.Count < b.Count:
+			return 1
+		}
+		return strings.Compare(a.Phase+" "+a.Errno+" "+a.Cause, b.Phase+" "+b.Errno+" "+b.Cause)
+	})
+	return list
+}
+
+func failureWays(t *record.Trial, side string) []string { return ways(failuresOf(t, side)) }
+
+// ways writes failures as "300 ECONNRESET at read", three at most.
+func ways(list []record.Outcome) []string {
+	const most = 3
+	var out []string
+	for i, o := range list {
+		if i == most && len(list) > most+1 {
+			return append(out, fmt.Sprintf("%d other ways", len(list)-most))
+		}
+		out = append(out, count(o.Count)+nbsp+what(o)+atCall(o))
+	}
+	return out
+}
+
+// what names a failure by its errno, else by its cause.
+func what(o record.Outcome) string {
+	if o.Errno != "" {
+		return clean(o.Errno)
+	}
+	return strings.ReplaceAll(clean(o.Cause), "-", " ")
+}
+
+var calls = map[string]string{
+	"socket": "socket()", "option": "setsockopt()", "bind": "bind()", "connect": "connect()", "write": "write()",
+	"read": "read()", "close": "close()", "accept": "accept()",
+}
+
+func atCall(o record.Outcome) string {
+	switch call := calls[o.Phase]; {
+	case call != "":
+		return " at " + call
+	case o.Phase != "":
+		return " at " + clean(o.Phase)
+	}
+	return ""
+}
+
+// enumerate joins with commas and a last "and".
+func enumerate(items []string) string {
+	if len(items) < 2 {
+		return strings.Join(items, "")
+	}
+	return strings.Join(items[:len(items)-1], ", ") + " and " + items[len(items)-1]
+}

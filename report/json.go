@@ -1,0 +1,19 @@
+package report
+
+import (
+	"bytes"
+
+	"twomsl/internal/record"
+)
+
+func init() { register("json", writeJSON) }
+
+// writeJSON gives the record itself, as it stands in its file.
+func writeJSON(b *bytes.Buffer, t *record.Trial, _ Options) error {
+	data, err := record.Encode(t)
+	if err != nil {
+		return err
+	}
+	b.Write(data)
+	return nil
+}

@@ -1,0 +1,35 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+
+	"twomsl/internal/record"
+)
+
+func init() { register("states", writeStates) }
+
+// writeStates prints what `netstat -ant | awk '{n[$6]++} END {for (s in n) print s, n[s]}'` would have printed on one
+// side at the end of the hold: netstat's names, one space, bare counts, in the order of a connection's life. States
+// without a socket have no line, as there.
+func writeStates(b *bytes.Buffer, t *record.Trial, opt Options) error {
+	side := opt.Side
+	switch side {
+	case "":
+		side = holder(t)
+	case client, server:
+	default:
+		return fmt.Errorf("side %q is neither client nor server", side)
+	}
+	end := sideOf(t, side).States.End
+	if end == nil {
+		path := "sides." + side + ".states.end"
+		return fmt.Errorf("the %s's states at the end were %s", side, notMeasured(t, path, ""))
+	}
+	for _, s := range record.States {
+		if n := end[s]; n != 0 {
+			fmt.Fprintf(b, "%s %d\n", s.Netstat(), n)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package report
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"twomsl/internal/record"
+)
+
+func init() { register("terminal", writeTerminal) }
+
+// writeTerminal draws the screen of `twomsl run`: the answer first, then the evidence, then how to repeat it. Every
+// part writes itself, or nothing where the record has nothing to say about it.
+func writeTerminal(b *bytes.Buffer, t *record.Trial, opt Options) error {
+	width := opt.Width
+	if width == 0 {
+		width = 100
+	}
+	s := &screen{b: b, width: max(60, width), color: opt.Color, told: map[string]bool{}}
+	for _, part := range []func(*screen, *record.Trial){
+		headline, ending, answer, // what came out
+		stateTable, ledgers, failures, latency, ports, charts, // the evidence
+		counters, settings, costs, unmeasured,
+		warnings,
+	} {
+		part(s, t)
+		s.section()
+	}
+	repeat(s, t, opt)
+	return nil
+}
+
+// headline names the scenario, and to the right what it ran on.
+func headline(s *screen, t *record.Trial) {
+	name, title := clean(t.Scenario.Name), clean(t.Scenario.Title)
+	if name == "" {
+		name = clean(t.ID)
+	}
+	where := strings.Join([]string{kernel(t), clean(t.Engine), place(t)}, " · ")
+	where = strings.TrimPrefix(strings.ReplaceAll(where, " ·  · ", " · "), " · ")
+	left := name
+	if title != "" {
+		left += "  " + title
+	}
+	if gap := s.width - columns(left) - columns(where); gap >= 2 {
+		s.line(s.paint(bold, name) + strings.TrimPrefix(left, name) + strings.Repeat(" ", gap) + s.paint(faint, where))
+		return
+	}
+	at := columns(name) + 2
+	if at > s.width/2 {
+		at = indent
+	}
+	for i, l := range wrap(words(left), s.width-at) {
+		switch {
+		case i > 0:
+			l = strings.Repeat(" ", at) + l
+		case strings.HasPrefix(l, name):
+			l = s.paint(bold, name) + l[len(name):]
+		}
+		s.line(l)
+	}
+	s.hang(faint, strings.Repeat(" ", indent), where)
+}
+
+var release = regexp.MustCompile(`^\d+\.\d+`)
+
+// kernel is the version by which people call a kernel; the whole release stands further down.
+func kernel(t *record.Trial) string {
+	if v := release.FindString(t.Environment.Kernel); v != "" {
+		return "Linux " + v
+	}
+	return strings.TrimSpace("Linux " + clean(t.Environment.Kernel))
+}
+
+// place says where the pair lived and with whose settings.
+func place(t *record.Trial) string {
+	where := map[string]string{"veth": "lab", "loopback": "loopback", "host": "host"}[t.Scenario.Topology]
+	if where == "" {
+		where = clean(t.Scenario.Topology)
+	}
+	changed := map[string]bool{}
+	for _, side := range sides {
+		for _, c := range sideOf(t, side).Sysctls.Changed {
+			changed[c.Key] = true
+		}
+	}
+	switch n := len(changed); {
+	case n > 0:
+		return where + ", " + counted(int64(n), "setting", "settings") + " changed"
+	case t.Scenario.Topology == "host":
+		return where + ", its own settings"
+	default:
+		return where + ", kernel defaults"
+	}
+}
+
+// ending speaks up where the trial did not end as it should.
+func ending(s *screen, t *record.Trial) {
+	kept := "What was measured until then is below."
+	if t.Connections.Attempted > 0 {
+		kept = "Kept is what was measured until then: " +
+			counted(t.Connections.Attempted, "connection", "connections") + " in " + seconds(t.Phases.LoadSeconds) + "."
+	}
+	switch t.Status {
+	case record.Interrupted:
+		s.para(yellow, "Interrupted. "+kept)
+	case record.Failed:
+		who, text, last := "trial", "", ""
+		if f := t.Failure; f != nil {
+			text, last = clean(f.Text), strings.TrimSpace(f.LastWords)
+			if f.Side != "" {
+				who = clean(f.Side)
+			}
+		}
+		s.para(red, sentence(strings.TrimSuffix("The "+who+" failed: "+text, ": ")))
+		s.para(yellow, kept)
+		if last != "" {
+			s.para(plain, "Its last words:")
+			for l := range strings.Lines(last) {
+				s.hang(plain, "    | ", words(clean(l))...)
+			}
+		}
+	}
+}
+
+// repeat says where the record is and what to type to have all this again.
+func repeat(s *screen, t *record.Trial, opt Options) {
+	if path := clean(opt.RecordPath); path != "" {
+		again := "twomsl report " + path
+		if columns(path)+gutter+columns(again) <= s.width-indent-labels {
+			s.row("record", path+strings.Repeat(nbsp, gutter)+again)
+		} else {
+			s.row("record", path)
+			s.row("tell again", words(again)...)
+		}
+	}
+	if command := clean(t.Command); command != "" {
+		continued(s, "repeat", command)
+	}
+}
+
+// continued writes a command so that it can be copied: a line that goes on ends in a backslash.
+func continued(s *screen, label, command string) {
+	if columns(command) <= s.width-indent-labels {
+		s.row(label, command)
+		return
+	}
+	lines := wrap(arguments(command), s.width-indent-labels-2)
+	for i, l := range lines {
+		if i < len(lines)-1 {
+			l += " \\"
+		}
+		s.row(label, l)
+		label = ""
+	}
+}
+
+// arguments splits a command, and keeps a flag together with the value that follows it.
+func arguments(command string) []string {
+	var out []string
+	flag := false
+	for _, word := range words(command) {
+		isFlag := strings.HasPrefix(word, "-")
+		if flag && !isFlag {
+			out[len(out)-1] += nbsp + word
+			flag = false
+			continue
+		}
+		out = append(out, word)
+		flag = isFlag && !strings.Contains(word, "=")
+	}
+	return out
+}
