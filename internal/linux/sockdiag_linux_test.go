@@ -3,6 +3,7 @@ package linux
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -265,9 +267,14 @@ func TestNetNSInNetNS(t *testing.T) {
 			t.Fatalf("a goroutine of the program is left in %s", now)
 		}
 	}
-	if _, err := os.Stat("/proc/self/task/" + strconv.Itoa(thread)); err == nil {
-		if link, err := os.Readlink("/proc/self/task/" + strconv.Itoa(thread) + "/ns/net"); err == nil && link == inside {
-			t.Error("the thread that entered is still there")
+	// The thread ends a moment after the function's result is there.
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		link, err := os.Readlink(fmt.Sprintf("/proc/self/task/%d/ns/net", thread))
+		if err != nil || link != inside {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the thread that entered is still there")
 		}
 	}
 }
