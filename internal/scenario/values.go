@@ -17,17 +17,21 @@ type Rate float64
 // Max is the closed loop: the next connection starts when one ends.
 const Max Rate = -1
 
-// UnmarshalText reads "300/s", "2.5/s", "6000/m" or "max".
+// UnmarshalText reads "300/s", "2.5/s", "90/m" or "max"; the empty text is a rate that was not said.
 func (r *Rate) UnmarshalText(b []byte) error {
 	s := strings.TrimSpace(string(b))
-	if s == "max" {
+	switch s {
+	case "":
+		*r = 0
+		return nil
+	case "max":
 		*r = Max
 		return nil
 	}
 	n, unit, ok := strings.Cut(s, "/")
-	per := map[string]float64{"s": 1, "m": 60}[unit]
+	per := map[string]float64{"s": 1, "m": 60}[strings.TrimSpace(unit)]
 	v, err := strconv.ParseFloat(strings.TrimSpace(n), 64)
-	if !ok || per == 0 || err != nil || !(v > 0) || math.IsInf(v, 0) {
+	if !ok || per == 0 || err != nil || !(v/per > 0) || math.IsInf(v, 0) {
 		return fmt.Errorf("%q is no rate: write connections per second like 300/s, per minute like 90/m, or max", s)
 	}
 	*r = Rate(v / per)
@@ -44,7 +48,12 @@ func (r Rate) String() string {
 	case r == Max:
 		return "max"
 	}
-	return strconv.FormatFloat(float64(r), 'f', -1, 64) + "/s"
+	s := strconv.FormatFloat(float64(r), 'f', -1, 64)
+	// 100/m is no short number per second: it is printed as it was most likely written.
+	if m := strconv.FormatFloat(float64(r*60), 'f', -1, 64); len(m)+4 < len(s) && r*60/60 == r {
+		return m + "/m"
+	}
+	return s + "/s"
 }
 
 // Duration is a time.Duration in Go's spelling.
@@ -112,6 +121,14 @@ type PortRange struct{ Low, High int }
 // Off tells whether no range is set.
 func (p PortRange) Off() bool { return p == PortRange{} }
 
+// Size is the number of ports in the range; 0 where it is off.
+func (p PortRange) Size() int {
+	if p.Off() {
+		return 0
+	}
+	return p.High - p.Low + 1
+}
+
 // UnmarshalText reads "off" or "32768-60999".
 func (p *PortRange) UnmarshalText(b []byte) error {
 	s := strings.TrimSpace(string(b))
@@ -139,6 +156,8 @@ func (p PortRange) String() string {
 	return fmt.Sprintf("%d-%d", p.Low, p.High)
 }
 
+const longestLinger = 3600 // seconds
+
 // Linger is SO_LINGER: off (the kernel's default close), or on with a number of seconds; 0 resets the connection.
 type Linger struct {
 	On      bool
@@ -153,8 +172,8 @@ func (l *Linger) UnmarshalText(b []byte) error {
 		return nil
 	}
 	n, err := strconv.Atoi(strings.TrimSuffix(s, "s"))
-	if err != nil || n < 0 || n > 3600 {
-		return fmt.Errorf("%q is no linger: write off, 0 (reset), or seconds up to 3600 like 5", s)
+	if err != nil || n < 0 || n > longestLinger {
+		return fmt.Errorf("%q is no linger: write off, 0 (reset), or seconds up to %d like 5", s, longestLinger)
 	}
 	*l = Linger{On: true, Seconds: n}
 	return nil
