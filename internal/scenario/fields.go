@@ -157,13 +157,16 @@ func unknownField(path, name string, t reflect.Type) string {
 	return fmt.Sprintf("no such field; allowed %s: %s", where, strings.Join(names, ", "))
 }
 
-// elsewhere finds the path whose last name was meant.
+// elsewhere finds the path of a field or group whose last name was meant.
 func elsewhere(name string) (string, bool) {
 	byLast, lasts := map[string]string{}, []string(nil)
 	for _, p := range paths {
-		last := p[strings.LastIndexByte(p, '.')+1:]
-		if _, twice := byLast[last]; !twice {
-			byLast[last], lasts = p, append(lasts, last)
+		parts := strings.Split(p, ".")
+		for i, last := range parts {
+			if byLast[last] == "" {
+				byLast[last] = strings.Join(parts[:i+1], ".")
+				lasts = append(lasts, last)
+			}
 		}
 	}
 	last, ok := near(name, lasts)

@@ -67,7 +67,8 @@ func TestValuesRefuse(t *testing.T) {
 
 func TestValuesPrint(t *testing.T) {
 	for want, v := range map[string]fmt.Stringer{
-		"300/s": Rate(300), "1.5/s": Rate(1.5), "333.333/s": Rate(333.333), "100/m": Rate(100.0 / 60), "max": Max, "": Rate(0),
+		"300/s": Rate(300), "1.5/s": Rate(1.5), "333.333/s": Rate(333.333), "100/m": Rate(100.0 / 60), "max": Max,
+		"":      Rate(0),
 		"1m30s": Duration(90 * time.Second), "64B": Size(64), "4KiB": Size(4096), "1025B": Size(1025), "0B": Size(0),
 		"off": PortRange{}, "1024-2048": PortRange{1024, 2048}, "0": Linger{On: true}, "7": Linger{On: true, Seconds: 7},
 	} {
@@ -110,7 +111,8 @@ func TestJSONComesBack(t *testing.T) {
 // Whatever a value type reads, it prints in a spelling that it reads as the same value.
 func FuzzValues(f *testing.F) {
 	for _, s := range []string{
-		"300/s", "90/m", "100/m", "max", "1e-323/m", "", "1m30s", "-5ns", "64B", "9EiB", "8191GiB", "off", "1-65535", "0", "5s",
+		"300/s", "90/m", "100/m", "max", "1e-323/m", "", "1m30s", "-5ns", "64B", "9EiB",
+		"8191GiB", "off", "1-65535", "0", "5s",
 	} {
 		f.Add(s)
 	}

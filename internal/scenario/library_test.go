@@ -1,0 +1,132 @@
+package scenario
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestLibrary(t *testing.T) {
+	want := []string{"incident-18000", "port-exhaustion", "port-exhaustion-small", "steady-200"}
+	if diff := cmp.Diff(want, Names()); diff != "" {
+		t.Fatal(diff)
+	}
+	for _, name := range Names() {
+		s, err := Find(name)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		if err := s.Resolve().Check(known); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if s.Name != name || s.Title == "" || s.About == "" {
+			t.Errorf("%s: name %q, title %q, about %q", name, s.Name, s.Title, s.About)
+		}
+		for i, l := range bytes.Split(Source(name), []byte("\n")) {
+			if len(l) > 120 {
+				t.Errorf("%s:%d has %d characters", name, i+1, len(l))
+			}
+		}
+	}
+}
+
+// What each scenario of the library asks for, beside the defaults.
+func TestLibraryAsks(t *testing.T) {
+	for name, change := range map[string]func(*Scenario){
+		"incident-18000": func(s *Scenario) {
+			s.Close.Side, s.Client.Addresses, s.Load.Hold = ServerSide, 4, 10*second
+			s.Load.Stop = Stop{After: 25 * second, TimeWait: goalOf(ServerSide, 18122)}
+		},
+		"port-exhaustion": func(s *Scenario) {
+			s.Client.LocalPortRange = PortRange{32768, 60999}
+			s.Load.Stop = Stop{After: 75 * second, Failures: 50}
+		},
+		"port-exhaustion-small": func(s *Scenario) {
+			s.Load.Rate = 200
+			s.Sysctl.Client = map[string]string{"net.ipv4.ip_local_port_range": "40000 40999"}
+		},
+		"steady-200": func(s *Scenario) { s.Load.Rate, s.Load.Stop.After = 200, 150*second },
+	} {
+		want := Scenario{}.Resolve()
+		change(&want)
+		s, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Name, want.Title, want.About = s.Name, s.Title, s.About
+		if diff := cmp.Diff(want, s.Resolve()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// The figures that the texts promise follow from what the scenarios ask for.
+func TestLibraryFigures(t *testing.T) {
+	small, err := Find("port-exhaustion-small")
+	if err != nil {
+		t.Fatal(err)
+	}
+	small = small.Resolve()
+	if due := NewSchedule(small.Load.Rate).Due(5 * second.Std()); due <= int64(small.clientPorts().Size()) {
+		t.Errorf("%s is not exhausted after 5 s: %d connections", small.Name, due)
+	}
+	steady, err := Find("steady-200")
+	if err != nil {
+		t.Fatal(err)
+	}
+	steady = steady.Resolve()
+	half := steady.clientPorts().Size() / 2
+	if half != 14_116 || half/62 != 227 || float64(steady.Load.Rate) >= float64(half)/62 {
+		t.Errorf("%s: half the range is %d", steady.Name, half)
+	}
+	if steady.Load.Stop.After <= 2*62*second {
+		t.Errorf("%s runs for %s only", steady.Name, steady.Load.Stop.After)
+	}
+}
+
+// The abouts name overrides; they must be ones that work.
+func TestLibraryAboutsNameOverridesThatWork(t *testing.T) {
+	tried := 0
+	for _, name := range Names() {
+		s, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(s.About, "`--set ")[1:] {
+			override, _, _ := strings.Cut(part, "`")
+			changed, err := s.With([]string{override})
+			if err == nil {
+				err = changed.Resolve().Check(known)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			tried++
+		}
+	}
+	if tried == 0 {
+		t.Error("no override found")
+	}
+}
+
+func TestFindUnknown(t *testing.T) {
+	for name, want := range map[string]string{
+		"incident": `no scenario is called "incident"; did you mean incident-18000? there are: ` +
+			"incident-18000, port-exhaustion, port-exhaustion-small, steady-200",
+		"nothing": `no scenario is called "nothing"; there are: ` +
+			"incident-18000, port-exhaustion, port-exhaustion-small, steady-200",
+		"../check": `no scenario is called "../check"; there are: ` +
+			"incident-18000, port-exhaustion, port-exhaustion-small, steady-200",
+	} {
+		if _, err := Find(name); fmt.Sprint(err) != want {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+	if Source("nothing") != nil {
+		t.Error("a source without a scenario")
+	}
+}

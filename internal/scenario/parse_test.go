@@ -1,0 +1,232 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func lines(s ...string) string { return strings.Join(s, "\n") }
+
+const everyField = `
+name: full
+title: every field there is
+about: |
+  two
+  lines
+topology: loopback
+family: ipv6
+engine: split
+io: blocking
+load:
+  rate: 90/m
+  concurrency: 3
+  stop: {after: 1m30s, connections: 7, failures: 2, time_wait: {side: server, count: 500}}
+  hold: 2s
+client:
+  addresses: 4
+  local_port_range: 32768-60999
+  workers: 2
+  timeout: 250ms
+server:
+  address: "::1"
+  port: 8081
+  backlog: 128
+  workers: 3
+payload:
+  request: 4KiB
+  response: 1MiB
+close:
+  side: both
+  linger: 0
+sysctl:
+  both:
+    net.ipv4.tcp_tw_reuse: 1
+  client:
+    net.ipv4.ip_local_port_range: "40000 40999"
+  server:
+    net.ipv4.tcp_max_tw_buckets: 0x10
+`
+
+func full() Scenario {
+	return Scenario{
+		Name: "full", Title: "every field there is", About: "two\nlines",
+		Topology: Loopback, Family: IPv6, Engine: "split", IO: "blocking",
+		Load: Load{Rate: 1.5, Concurrency: 3, Hold: 2 * second, Stop: Stop{
+			After: 90 * second, Connections: 7, Failures: 2, TimeWait: &TimeWaitGoal{ServerSide, 500},
+		}},
+		Client:  Client{4, PortRange{32768, 60999}, 2, Duration(250 * time.Millisecond)},
+		Server:  Server{"::1", 8081, 128, 3},
+		Payload: Payload{4096, 1 << 20},
+		Close:   Close{BothSides, Linger{On: true}},
+		Sysctl: Sysctl{
+			map[string]string{"net.ipv4.tcp_tw_reuse": "1"},
+			map[string]string{"net.ipv4.ip_local_port_range": "40000 40999"},
+			map[string]string{"net.ipv4.tcp_max_tw_buckets": "0x10"}, // as it was written: the kernel is to judge it
+		},
+	}
+}
+
+func TestParseEveryField(t *testing.T) {
+	for name, text := range map[string]string{
+		"as it is": everyField, "CRLF": strings.ReplaceAll(everyField, "\n", "\r\n"), "BOM": "\ufeff" + everyField,
+		"one document": "---" + everyField + "...\n",
+	} {
+		got, err := Parse("full.yaml", []byte(text))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(full(), got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	leaves("", reflectOf(full()), func(path string, v reflectValue) {
+		if v.IsZero() {
+			t.Errorf("%s is not in the test's scenario: add it, so that it is known to be read", path)
+		}
+	})
+}
+
+func TestParseTellsEverythingAtOnce(t *testing.T) {
+	_, err := Parse("my.yaml", []byte(lines(
+		"name: x",
+		"topologie: veth",
+		"rate: 5/s",
+		"load:",
+		"  rate: 300",
+		"  hold:",
+		"  concurrency: many",
+		"  stop: 5s",
+		"client: {timeout: 0s, addresses: 0x10, addresses: 2, local_port_range: 10}",
+		"payload:",
+		"  request: 64",
+		"close:",
+		"  sid: client",
+		"  linger: {on: 1}",
+		"sysctl:",
+		"  client: 1",
+		"  both:",
+		"    net.ipv4.tcp_tw_reuse: 1",
+		"    net.ipv4.tcp_tw_reuse: 2",
+		"colour: blue",
+	)))
+	top := "name, title, about, topology, family, engine, io, load, client, server, payload, close, sysctl"
+	want := lines(
+		"my.yaml:2: topologie: no such field; did you mean topology? Allowed here: "+top,
+		"my.yaml:3: rate: no such field; did you mean load.rate? Allowed here: "+top,
+		`my.yaml:5: load.rate: "300" is no rate: write connections per second like 300/s, per minute like 90/m, or max`,
+		"my.yaml:6: load.hold: has no value: write one or leave it out",
+		`my.yaml:7: load.concurrency: "many" is no whole number`,
+		"my.yaml:8: load.stop: is a group of fields, each on a line of its own and indented: "+
+			"after, connections, failures, time_wait",
+		"my.yaml:9: client.timeout: 0s is not possible: leave it out for the default, 5s",
+		`my.yaml:9: client.addresses: "0x10" is no whole number`,
+		"my.yaml:9: client.addresses: is here twice, first on line 9: keep one",
+		`my.yaml:9: client.local_port_range: "10" is no port range: write it like 32768-60999 (1 to 65535), or off`,
+		`my.yaml:11: payload.request: "64" is no size: write it like 64B, 4KiB or 1MiB`,
+		"my.yaml:13: close.sid: no such field; did you mean close.side? Allowed in close: side, linger",
+		"my.yaml:14: close.linger: is one value, not a group of fields",
+		"my.yaml:16: sysctl.client: is a group of fields, each on a line of its own and indented: net.ipv4.tcp_tw_reuse",
+		"my.yaml:19: sysctl.both.net.ipv4.tcp_tw_reuse: is here twice, first on line 18: keep one",
+		"my.yaml:20: colour: no such field; allowed here: "+top,
+	)
+	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseRefusesDocuments(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"", "f: is empty: a scenario needs at least a name; the field names are name, title,"},
+		{"# only this\n", "f: is empty:"},
+		{"---\n", "f: is empty:"},
+		{"hello", "f:1: a scenario is a group of fields, each on a line of its own: name, title,"},
+		{"name: x\n---\nname: y\n", "f:3: a second document begins here: a file holds one scenario"},
+		{"name: x\n  load: y\n", "f:1: is not YAML: "},
+		{"name: x\ntitle: 'y\n", "f:2: is not YAML: "},
+		{"name: x\nload:\n\trate: max\n", "f:3: is not YAML: "},
+		{"load:\n  - rate: max\n  - hold: 1s\n", "f:2: no field of a scenario is a list (put text that begins with -"},
+		{"name: [x]", "f:1: no field of a scenario is a list (put text that begins with ["},
+		{"name: &n x\n", "f:1: anchors are not read"},
+		{"about: *n\n", "f:1: aliases are not read"},
+		{"name: !!str x\n", "f:1: tags are not read"},
+		{"? name\n: x\n", "f:1: keys are plain names"},
+		{"<<: {name: x}\n", "f:1: merge keys are not read"},
+		{"%YAML 1.2\n---\nname: x\n", "f:1: directives are not read"},
+		{strings.Repeat("{a: ", 9), "f:1: braces are nested more than 8 deep"},
+		{strings.Repeat("#", largestFile+1), "f: is 16385 bytes long: a scenario has at most 16384"},
+		{"name: \xff", "f: is not UTF-8 text: save it as UTF-8"},
+		{"name: null\n", "f:1: name: has no value"},
+		{"name: ''\n", "f:1: name: has no value"},
+		{"io:\n", "f:1: io: has no value: write one or leave it out for the default, epoll"},
+		{"server: {port: 99999999999999999999}", `f:1: server.port: "99999999999999999999" is no whole number`},
+	}
+	for _, tt := range tests {
+		s, err := Parse("f", []byte(tt.text))
+		var ps Problems
+		if !errors.As(err, &ps) || len(ps) != 1 {
+			t.Errorf("%.40q: %v, want one problem", tt.text, err)
+		} else if !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%.40q:\n got %s\nwant %s", tt.text, err, tt.want)
+		}
+		if diff := cmp.Diff(Scenario{}, s); diff != "" {
+			t.Errorf("%.40q: a scenario comes with its problems: %s", tt.text, diff)
+		}
+	}
+}
+
+func TestParseGoalOff(t *testing.T) {
+	s, err := Parse("f", []byte("load: {stop: {time_wait: off}}"))
+	if err != nil || s.Load.Stop.TimeWait != nil {
+		t.Errorf("goal %v, error %v", s.Load.Stop.TimeWait, err)
+	}
+}
+
+func TestProblemSaysWhereItStands(t *testing.T) {
+	for want, p := range map[string]Problem{
+		"f.yaml:3: a.b: text": {File: "f.yaml", Line: 3, Path: "a.b", Text: "text"},
+		"f.yaml: text":        {File: "f.yaml", Text: "text"},
+		"line 3: a: text":     {Line: 3, Path: "a", Text: "text"},
+		"--set a: text":       {Path: "--set a", Text: "text"},
+	} {
+		if got := p.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if Problems(nil).err() != nil {
+		t.Error("no problem is an error")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, name := range Names() {
+		f.Add(Source(name))
+	}
+	for _, text := range []string{
+		everyField, "", "---\n---\n", "name: x\n---\nname: y", "load: {stop: {time_wait: off}}", "a: &b\n  *b : 1", "? a",
+		"name: |\n", "name: >-", "%", "\ufeff", "name: 'x", "{{{{{{{{{{", "load: !!map {rate: 1/s}", "\"\\", "name: x # y\n#",
+		"- - -", "{a}", "a: ]", ": :",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Parse("f", data)
+		var ps Problems
+		switch {
+		case err == nil:
+			_ = s.Resolve().Check(Known{})
+			if _, err := s.JSON(); err != nil {
+				t.Fatal(err)
+			}
+		case !errors.As(err, &ps) || len(ps) == 0:
+			t.Fatalf("%T is no list of problems", err)
+		case slices.ContainsFunc(ps, func(p Problem) bool { return p.File != "f" || p.Text == "" || p.Line < 0 }):
+			t.Fatalf("a problem does not say where it stands: %#v", ps)
+		}
+	})
+}
