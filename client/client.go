@@ -1,0 +1,177 @@
+//go:build linux
+
+package client
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"twomsl/internal/linux"
+	"twomsl/internal/payload"
+	"twomsl/internal/scenario"
+	"twomsl/internal/teardown"
+)
+
+// Client drives one run. Its methods are safe for use by several goroutines.
+type Client struct {
+	plan      Plan
+	schedule  scenario.Schedule
+	request   payload.Payload
+	response  payload.Payload
+	sources   []linux.Sockaddr
+	dests     []linux.Sockaddr
+	lingering bool // close() may wait, see linux.CloseLingering
+	resets    bool // close() resets: no TIME_WAIT is left
+
+	epoch   int64        // CLOCK_MONOTONIC of the first intended start
+	limit   atomic.Int64 // connections numbered below it may start
+	stopped atomic.Int64 // CLOCK_MONOTONIC of the stop; 0 while running
+	aborted atomic.Bool  // connections in flight are given up
+	reason  atomic.Pointer[string]
+
+	firstExhaustion []atomic.Int64 // per tuple: when the first EADDRNOTAVAIL came back; MaxInt64 before
+	workers         []*worker
+	wg              sync.WaitGroup
+	done            chan struct{}
+	err             error // of the first worker that could not work; read after done
+	errOnce         sync.Once
+}
+
+// New makes a client for the plan; nothing is opened before Start.
+func New(plan Plan) (*Client, error) {
+	if plan.Workers < 1 || plan.Concurrency < plan.Workers || plan.Tuples() == 0 || plan.Until <= 0 {
+		return nil, fmt.Errorf("client plan: %d workers, %d connections in flight, %d tuples, until %v: each must be 1 or "+
+			"more, and there must be as many connections in flight as workers",
+			plan.Workers, plan.Concurrency, plan.Tuples(), plan.Until)
+	}
+	c := &Client{
+		plan: plan, schedule: scenario.NewSchedule(plan.Rate),
+		request: payload.Request(int64(plan.Request)), response: payload.Response(int64(plan.Response)),
+		firstExhaustion: make([]atomic.Int64, plan.Tuples()), done: make(chan struct{}),
+	}
+	for i := range c.firstExhaustion {
+		c.firstExhaustion[i].Store(math.MaxInt64)
+	}
+	c.layOutAddresses()
+	for _, s := range plan.Steps {
+		c.lingering = c.lingering || s.Op == teardown.Linger && s.Seconds > 0
+		c.resets = c.resets || s.Op == teardown.Linger && s.Seconds == 0
+	}
+	c.limit.Store(math.MaxInt64)
+	if plan.Limit > 0 {
+		c.limit.Store(plan.Limit)
+	}
+	for id := range plan.Workers {
+		w, err := newWorker(c, id)
+		if err != nil {
+			c.closeWorkers()
+			return nil, err
+		}
+		c.workers = append(c.workers, w)
+	}
+	return c, nil
+}
+
+// Start lets the workers go; epoch is when the first connection is meant to start, on CLOCK_MONOTONIC in nanoseconds.
+func (c *Client) Start(epoch int64) {
+	c.epoch = epoch
+	for _, w := range c.workers {
+		c.wg.Go(w.run)
+	}
+	go func() {
+		c.wg.Wait()
+		c.closeWorkers()
+		close(c.done)
+	}()
+}
+
+func (c *Client) closeWorkers() {
+	for _, w := range c.workers {
+		w.poller.Close()
+	}
+}
+
+// SetLimit allows connections numbered below n to start. Raised after the earlier limit was reached, it shifts the
+// schedule: the pause does not count as lateness.
+func (c *Client) SetLimit(n int64) { c.limit.Store(n) }
+
+// Stop ends the starting of connections; those in flight are finished. reason stands in the record.
+func (c *Client) Stop(reason string) {
+	if c.stopped.CompareAndSwap(0, linux.Nano()) {
+		c.reason.Store(&reason)
+	}
+}
+
+// Abort gives up the connections in flight, too.
+func (c *Client) Abort(reason string) {
+	c.Stop(reason)
+	c.aborted.Store(true)
+}
+
+// Done is closed when no worker runs any more.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Err tells, after Done, why a worker could not work; nil where all did.
+func (c *Client) Err() error { return c.err }
+
+func (c *Client) fail(err error) {
+	c.errOnce.Do(func() { c.err = err })
+	c.Abort("failure")
+}
+
+// Progress is the running total over all workers.
+type Progress struct {
+	Opened int64 `json:"opened"`
+	OK     int64 `json:"ok"`
+	Failed int64 `json:"failed"`
+	// Exhausted tells that an EADDRNOTAVAIL has come back.
+	Exhausted bool `json:"exhausted"`
+}
+
+// InFlight is what was opened and has not ended.
+func (p Progress) InFlight() int64 { return p.Opened - p.OK - p.Failed }
+
+// Progress may be asked for at any time.
+func (c *Client) Progress() Progress {
+	var p Progress
+	for _, w := range c.workers {
+		// ended before opened: an ended connection is never missing among the opened ones
+		p.OK += w.ok.Load()
+		p.Failed += w.failed.Load()
+	}
+	for _, w := range c.workers {
+		p.Opened += w.opened.Load()
+	}
+	for i := range c.firstExhaustion {
+		p.Exhausted = p.Exhausted || c.firstExhaustion[i].Load() != math.MaxInt64
+	}
+	return p
+}
+
+// exhausted notes the return of an EADDRNOTAVAIL on a tuple: the earliest counts.
+func (c *Client) exhausted(tuple int, at int64) {
+	first := &c.firstExhaustion[tuple]
+	for old := first.Load(); at < old; old = first.Load() {
+		if first.CompareAndSwap(old, at) {
+			return
+		}
+	}
+}
+
+// failures tells how many connections have failed so far, over all workers.
+func (c *Client) failures() int64 {
+	var n int64
+	for _, w := range c.workers {
+		n += w.failed.Load()
+	}
+	return n
+}
+
+// deadline is when the last connection may start.
+func (c *Client) deadline() int64 { return c.epoch + int64(c.plan.Until) }
+
+// drainLimit bounds how long connections in flight are waited for after the last start.
+func (c *Client) drainLimit() time.Duration { return c.plan.Timeout.Std() + time.Second }

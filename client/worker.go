@@ -1,0 +1,244 @@
+//go:build linux
+
+package client
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"twomsl/internal/linux"
+	"twomsl/internal/scenario"
+	"twomsl/internal/tally"
+)
+
+// launchBatch bounds how many connections are started before ready ones are looked at again.
+const launchBatch = 16
+
+// longestWait bounds one epoll wait: a stop, an abort or a raised limit is seen at the latest then.
+const longestWait = 2 * time.Millisecond
+
+// none marks the end of a list of slots.
+const none = int32(-1)
+
+// worker is one locked thread with its own connections, poller and recorder.
+type worker struct {
+	c      *Client
+	id     int64
+	poller *linux.Poller
+	conns  []conn
+	free   int32 // first free slot
+	oldest int32 // first of the slots in use, in the order of their starts
+	newest int32
+
+	next    int64 // number of the next connection: id, id+workers, id+2*workers ...
+	epoch   int64 // schedule's zero for connections from shiftedAt on
+	shifted int64 // the connection that the schedule was last shifted at
+	held    bool  // the limit keeps the next connection back
+
+	buf []byte
+	rec recorder
+
+	// Running totals, written by this worker alone and read by anyone.
+	_                  [64]byte
+	opened, ok, failed atomic.Int64
+	_                  [64]byte
+}
+
+func newWorker(c *Client, id int) (*worker, error) {
+	p, e := linux.OpenPoller()
+	if e != 0 {
+		return nil, fmt.Errorf("client worker %d: epoll_create1: %w", id, e)
+	}
+	slots := c.plan.Concurrency / c.plan.Workers
+	if id < c.plan.Concurrency%c.plan.Workers {
+		slots++
+	}
+	w := &worker{
+		c: c, id: int64(id), poller: p, conns: make([]conn, slots), oldest: none, newest: none,
+		next: int64(id), buf: make([]byte, 64<<10), rec: newRecorder(&c.plan),
+	}
+	for i := range w.conns {
+		w.conns[i].next = int32(i) + 1
+	}
+	w.conns[slots-1].next = none
+	return w, nil
+}
+
+// run is the worker's whole life.
+func (w *worker) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := linux.PinThread(w.c.plan.CPUs); err != nil {
+		w.c.fail(fmt.Errorf("client worker %d: %w", w.id, err))
+		return
+	}
+	w.epoch = w.c.epoch
+	user, system := linux.ThreadCPU()
+	w.loop()
+	u, s := linux.ThreadCPU()
+	w.rec.cpuUser, w.rec.cpuSystem = u-user, s-system
+}
+
+func (w *worker) loop() {
+	for {
+		now := linux.Nano()
+		w.launch(now)
+		if w.over(now) {
+			break
+		}
+		n, e := w.poller.Wait(w.patience(now))
+		if e != 0 {
+			w.c.fail(fmt.Errorf("client worker %d: epoll_pwait: %w", w.id, e))
+			break
+		}
+		for i := range n {
+			w.ready(w.poller.Event(i))
+		}
+		w.expire(linux.Nano())
+	}
+	w.rec.lastEnd = linux.Nano()
+	w.giveUp()
+}
+
+// launch starts the connections that are due.
+func (w *worker) launch(now int64) {
+	limit := min(w.c.limit.Load(), w.planned())
+	for range launchBatch {
+		if w.c.stopped.Load() != 0 {
+			return
+		}
+		if w.next >= limit {
+			w.held = true
+			return
+		}
+		if w.held {
+			w.held = false
+			w.shift(now)
+		}
+		intended := w.intended(w.next)
+		if w.free == none || intended > now || intended >= w.c.deadline() || now >= w.c.deadline() {
+			return
+		}
+		w.start(w.next, intended)
+		w.next += int64(w.c.plan.Workers)
+	}
+}
+
+// planned is the number of the first connection that is not asked for.
+func (w *worker) planned() int64 {
+	if w.c.plan.Connections > 0 {
+		return w.c.plan.Connections
+	}
+	return math.MaxInt64
+}
+
+// intended is when the n-th connection is meant to start; at rate max that is as soon as there is room.
+func (w *worker) intended(n int64) int64 {
+	if w.c.plan.Rate == scenario.Max {
+		return w.epoch
+	}
+	return w.epoch + int64(w.c.schedule.At(n-w.shifted))
+}
+
+// shift lets the schedule go on from now: the limit, not the worker, kept it back.
+func (w *worker) shift(now int64) {
+	w.epoch, w.shifted = now, w.next
+}
+
+// over tells whether this worker has nothing left to do.
+func (w *worker) over(now int64) bool {
+	if w.c.aborted.Load() {
+		return true
+	}
+	ended := w.c.stopped.Load()
+	if ended == 0 {
+		switch {
+		case w.next >= w.planned():
+			ended = now
+		case now >= w.c.deadline():
+			ended = w.c.deadline()
+		default:
+			return false
+		}
+	}
+	return w.oldest == none || now-ended > int64(w.c.drainLimit())
+}
+
+// patience is how long the worker may wait for events.
+func (w *worker) patience(now int64) time.Duration {
+	if w.free == none || w.held || w.c.stopped.Load() != 0 {
+		return longestWait
+	}
+	if w.c.plan.Rate == scenario.Max && now >= w.epoch {
+		return 0 // there is room: only look
+	}
+	return min(longestWait, time.Duration(w.intended(w.next)-now))
+}
+
+// expire gives up connections that made no progress for too long; the oldest start is looked at first.
+func (w *worker) expire(now int64) {
+	for w.oldest != none {
+		c := &w.conns[w.oldest]
+		if now-c.called < int64(w.c.plan.Timeout) {
+			return
+		}
+		w.end(w.oldest, c.step.phase(), tally.GaveUp)
+	}
+}
+
+// giveUp closes what is still open when the run is over: those connections are unfinished, neither ok nor failed.
+func (w *worker) giveUp() {
+	for w.oldest != none {
+		w.rec.unfinished++
+		linux.Close(int(w.conns[w.oldest].fd))
+		w.release(w.oldest)
+	}
+}
+
+// take moves a free slot to the end of the slots in use.
+func (w *worker) take() int32 {
+	i := w.free
+	c := &w.conns[i]
+	w.free = c.next
+	c.generation++
+	c.prev, c.next = w.newest, none
+	if w.newest == none {
+		w.oldest = i
+	} else {
+		w.conns[w.newest].next = i
+	}
+	w.newest = i
+	return i
+}
+
+// release gives a slot back.
+func (w *worker) release(i int32) {
+	c := &w.conns[i]
+	if c.prev == none {
+		w.oldest = c.next
+	} else {
+		w.conns[c.prev].next = c.next
+	}
+	if c.next == none {
+		w.newest = c.prev
+	} else {
+		w.conns[c.next].prev = c.prev
+	}
+	c.generation++ // events that are still queued for the old connection no longer match
+	c.next = w.free
+	w.free = i
+}
+
+// layOutAddresses prepares every sockaddr once.
+func (c *Client) layOutAddresses() {
+	for _, a := range c.plan.Sources {
+		c.sources = append(c.sources, linux.NewSockaddr(netip.AddrPortFrom(a, 0)))
+	}
+	for _, d := range c.plan.Destinations {
+		c.dests = append(c.dests, linux.NewSockaddr(d))
+	}
+}
