@@ -1,0 +1,121 @@
+//go:build linux
+
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+
+	"twomsl/internal/linux"
+	"twomsl/internal/scenario"
+)
+
+// The descriptors that Init inherits, in the order in which spawn passes them.
+const (
+	lifeFD = iota + 3
+	clientControlFD
+	serverControlFD
+	clientStderrFD
+	serverStderrFD
+)
+
+// ControlFD is the descriptor on which a peer finds its end of the control connection.
+const ControlFD = 3
+
+// Link is the name of the link's end in either namespace.
+const Link = "veth0"
+
+// Init is the lab's first process: it starts the peers, joins their namespaces by a link and stays until the conductor's
+// end of the lifeline closes. It returns the exit code.
+func Init() int {
+	for fd := lifeFD; fd <= serverStderrFD; fd++ {
+		linux.CloseOnExec(fd)
+	}
+	life := os.NewFile(lifeFD, "lifeline")
+	in, out := json.NewDecoder(life), &reporter{out: json.NewEncoder(life)}
+	var o order
+	if err := in.Decode(&o); err != nil {
+		return 1 // the conductor is gone: nobody is there to be told
+	}
+	if err := o.carryOut(out); err != nil {
+		out.send(report{Error: err.Error()})
+		return 1
+	}
+	out.send(report{Ready: true})
+	io.Copy(io.Discard, life) //nolint:errcheck // whatever ends it, the conductor is gone
+	return 0
+}
+
+// reporter serialises what several goroutines tell the conductor.
+type reporter struct {
+	mu  sync.Mutex
+	out *json.Encoder
+}
+
+func (r *reporter) send(m report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.out.Encode(m) //nolint:errcheck // a conductor that is gone needs no answer
+}
+
+func (o order) carryOut(out *reporter) error {
+	client, err := o.peer("client", clientControlFD, clientStderrFD, out)
+	if err != nil {
+		return err
+	}
+	server, err := o.peer("server", serverControlFD, serverStderrFD, out)
+	if err != nil {
+		return err
+	}
+	switch o.Topology {
+	case scenario.Veth:
+		return join(client, server)
+	case scenario.Loopback:
+		return up("lo")
+	}
+	return nil
+}
+
+// peer starts one side; with a link each has a network namespace of its own, else both share this one.
+func (o order) peer(name string, control, stderr uintptr, out *reporter) (int, error) {
+	c := exec.Command(o.Path, append(append([]string{}, o.Peer...), name)...)
+	ctl, err := os.NewFile(control, name), os.NewFile(stderr, name+" stderr")
+	c.ExtraFiles = []*os.File{ctl}
+	c.Stderr = err
+	c.SysProcAttr = &syscall.SysProcAttr{}
+	if o.Topology == scenario.Veth {
+		c.SysProcAttr.Cloneflags = linux.CloneNewNet
+	}
+	if e := c.Start(); e != nil {
+		return 0, fmt.Errorf("%s process: %w", name, e)
+	}
+	ctl.Close()
+	err.Close()
+	go func() {
+		text := "ended"
+		if e := c.Wait(); e != nil {
+			text = e.Error()
+		}
+		out.send(report{Exit: &Exit{Side: name, Text: text}})
+	}()
+	return c.Process.Pid, nil
+}
+
+// join makes the link, each end in a peer's namespace.
+func join(client, server int) error {
+	v := &netlink.Veth{
+		LinkAttrs: netlink.LinkAttrs{Name: Link, Namespace: netlink.NsPid(client)},
+		PeerName:  Link, PeerNamespace: netlink.NsPid(server),
+	}
+	if err := netlink.LinkAdd(v); err != nil {
+		return fmt.Errorf("veth link between the peers: %w", err)
+	}
+	return nil
+}

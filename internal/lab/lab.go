@@ -1,0 +1,294 @@
+//go:build linux
+
+// Package lab makes private hosts and takes them down whole: two processes, each in a network namespace of its own, joined
+// by a veth link; or both in one private namespace; or both on this host.
+//
+// A lab is one PID namespace. Its first process (Init) watches an inherited socketpair whose other end the conductor
+// holds, and leaves when that end closes: the kernel then ends every process of the lab, and with them go the network
+// namespaces, which only these processes hold. So nothing stays behind when the conductor is killed. Nothing is named in
+// /run/netns and no file is made.
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"twomsl/internal/linux"
+	"twomsl/internal/scenario"
+)
+
+// Program is how this program is started again inside the lab: Path with Init for the lab's first process and with Peer
+// for each side.
+type Program struct {
+	Path       string
+	Init, Peer []string
+}
+
+// Lab is a running pair of private hosts. Its methods are safe for use by several goroutines.
+type Lab struct {
+	Topology scenario.Topology
+	Client   Peer
+	Server   Peer
+
+	init   *exec.Cmd
+	life   net.Conn
+	exits  chan Exit
+	waited chan struct{}
+	once   sync.Once
+}
+
+// Peer is one side's process as the conductor sees it.
+type Peer struct {
+	Name    string
+	Control net.Conn // the peer speaks the control protocol at the other end
+	stderr  *tail
+}
+
+// LastWords is the end of what the peer wrote to its standard error.
+func (p *Peer) LastWords() string { return p.stderr.String() }
+
+// Exit tells that a process of the lab has ended by itself: client, server, or lab for the first process.
+type Exit struct {
+	Side string `json:"side"`
+	Text string `json:"text"`
+}
+
+// UnavailableError says that this machine forbids what a lab needs, and the remedy.
+type UnavailableError struct {
+	What   string
+	Remedy string
+	Err    error
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("%s: %v; %s", e.What, e.Err, e.Remedy)
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// order is what the conductor tells Init; report is what Init answers.
+type order struct {
+	Topology scenario.Topology `json:"topology"`
+	Peer     []string          `json:"peer"`
+	Path     string            `json:"path"`
+}
+
+type report struct {
+	Ready bool   `json:"ready"`
+	Error string `json:"error"`
+	Exit  *Exit  `json:"exit"`
+}
+
+// startLimit bounds how long a lab may take to stand.
+const startLimit = 20 * time.Second
+
+// Start makes a lab. Its peers answer on their Control connections when Start returns; addresses are theirs to set
+// (SetUpLink). The error is an UnavailableError where this machine forbids it.
+func Start(topology scenario.Topology, p Program) (*Lab, error) {
+	l := &Lab{
+		Topology: topology, exits: make(chan Exit, 8), waited: make(chan struct{}),
+		Client: Peer{Name: "client", stderr: &tail{}}, Server: Peer{Name: "server", stderr: &tail{}},
+	}
+	if err := l.spawn(p); err != nil {
+		l.Close()
+		return nil, err
+	}
+	if err := l.handshake(p); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// spawn starts Init with its descriptors: 3 the lifeline, 4 and 5 the peers' control ends, 6 and 7 their standard errors.
+func (l *Lab) spawn(p Program) error {
+	var theirs []*os.File
+	defer func() {
+		for _, f := range theirs {
+			f.Close()
+		}
+	}()
+	for _, mine := range []*net.Conn{&l.life, &l.Client.Control, &l.Server.Control} {
+		conn, other, err := pair()
+		if err != nil {
+			return err
+		}
+		*mine = conn
+		theirs = append(theirs, other)
+	}
+	for _, t := range []*tail{l.Client.stderr, l.Server.stderr} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return fmt.Errorf("pipe for a peer's standard error: %w", err)
+		}
+		theirs = append(theirs, w)
+		go t.keep(r)
+	}
+	l.init = exec.Command(p.Path, p.Init...)
+	l.init.ExtraFiles = theirs
+	l.init.Stderr = os.Stderr
+	l.init.SysProcAttr = attributes(l.Topology)
+	if err := l.init.Start(); err != nil {
+		l.init = nil
+		return unavailable(err)
+	}
+	go l.wait()
+	return nil
+}
+
+// attributes are the namespaces of the lab's first process. Without CAP_SYS_ADMIN a user namespace comes first, in which
+// this user is root; a threaded process cannot enter one later. Setsid keeps the terminal's signals away: the conductor
+// alone decides when a lab ends.
+func attributes(topology scenario.Topology) *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Setsid: true, Cloneflags: linux.CloneNewPID}
+	if topology != scenario.Host {
+		a.Cloneflags |= linux.CloneNewNet
+	}
+	if !linux.HasSysAdmin() {
+		a.Cloneflags |= linux.CloneNewUser
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	return a
+}
+
+func unavailable(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("the program cannot start itself again: %w", err)
+	}
+	return &UnavailableError{
+		What: "private namespaces cannot be made here", Err: err,
+		Remedy: "run as root, or let ordinary users make user namespaces: sysctl user.max_user_namespaces above 0, " +
+			"kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); " +
+			"in a container add CAP_SYS_ADMIN or a seccomp profile that allows clone with CLONE_NEWUSER; " +
+			"`twomsl preflight` shows which",
+	}
+}
+
+// handshake tells Init what to make and waits until it stands.
+func (l *Lab) handshake(p Program) error {
+	if err := l.life.SetDeadline(time.Now().Add(startLimit)); err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	o := order{Topology: l.Topology, Path: p.Path, Peer: p.Peer}
+	if err := json.NewEncoder(l.life).Encode(o); err != nil {
+		return fmt.Errorf("lab: its first process takes no order: %w", err)
+	}
+	in := json.NewDecoder(l.life)
+	var r report
+	if err := in.Decode(&r); err != nil {
+		return fmt.Errorf("lab: its first process gave no answer: %w; %s", err, l.Client.LastWords()+l.Server.LastWords())
+	}
+	if !r.Ready {
+		return unavailable(errors.New(r.Error))
+	}
+	if err := l.life.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	go l.listen(in)
+	return nil
+}
+
+// listen passes on what Init reports.
+func (l *Lab) listen(in *json.Decoder) {
+	for {
+		var r report
+		if err := in.Decode(&r); err != nil {
+			return
+		}
+		if r.Exit != nil {
+			l.exits <- *r.Exit
+		}
+	}
+}
+
+func (l *Lab) wait() {
+	err := l.init.Wait()
+	text := "ended"
+	if err != nil {
+		text = err.Error()
+	}
+	l.exits <- Exit{Side: "lab", Text: text}
+	close(l.waited)
+}
+
+// Exits tells of processes that end before Close is called.
+func (l *Lab) Exits() <-chan Exit { return l.exits }
+
+// closeLimit is how long the lab may take to leave by itself before it is killed.
+const closeLimit = 3 * time.Second
+
+// Close ends every process of the lab and waits until the kernel has. It may be called more than once.
+func (l *Lab) Close() {
+	l.once.Do(func() {
+		for _, c := range []net.Conn{l.life, l.Client.Control, l.Server.Control} {
+			if c != nil {
+				c.Close()
+			}
+		}
+		if l.init == nil {
+			return
+		}
+		select {
+		case <-l.waited:
+		case <-time.After(closeLimit):
+			l.init.Process.Kill() //nolint:errcheck // it may have ended by itself this moment
+			<-l.waited
+		}
+	})
+}
+
+// pair makes a socketpair: a connection for this process, and a file for the other.
+func pair() (net.Conn, *os.File, error) {
+	fds, err := linux.SocketPair()
+	if err != nil {
+		return nil, nil, err
+	}
+	mine, other := os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "peer")
+	defer mine.Close() // FileConn makes its own descriptor
+	conn, err := net.FileConn(mine)
+	if err != nil {
+		other.Close()
+		return nil, nil, fmt.Errorf("control connection: %w", err)
+	}
+	return conn, other, nil
+}
+
+// tail keeps the end of what a peer says.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const tailBytes = 4096
+
+func (t *tail) keep(r io.ReadCloser) {
+	defer r.Close()
+	buf := make([]byte, 1024)
+	for {
+		n, err := r.Read(buf)
+		t.mu.Lock()
+		t.text = append(t.text, buf[:n]...)
+		if over := len(t.text) - tailBytes; over > 0 {
+			t.text = t.text[over:]
+		}
+		t.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
+}

@@ -1,0 +1,81 @@
+//go:build linux
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+
+	"twomsl/internal/scenario"
+)
+
+// Addresses of a lab come from the ranges that are set aside for benchmarks (RFC 2544, RFC 5180).
+var (
+	clientV4 = netip.MustParsePrefix("198.18.0.1/15")
+	serverV4 = netip.MustParsePrefix("198.19.0.1/15")
+	clientV6 = netip.MustParsePrefix("2001:2::1:0:1/48")
+	serverV6 = netip.MustParsePrefix("2001:2::2:0:1/48")
+	loopV4   = netip.MustParsePrefix("127.0.0.1/8")
+	loopV6   = netip.MustParsePrefix("::1/128")
+)
+
+// Plan gives the addresses of either side: the client's as many as asked for, in order, and the server's one.
+func Plan(t scenario.Topology, f scenario.Family, clients int) (client []netip.Prefix, server netip.Prefix) {
+	first, server := clientV4, serverV4
+	switch {
+	case t == scenario.Veth && f == scenario.IPv6:
+		first, server = clientV6, serverV6
+	case t != scenario.Veth && f == scenario.IPv6:
+		first, server = loopV6, loopV6
+	case t != scenario.Veth:
+		first, server = loopV4, loopV4
+	}
+	a := first.Addr()
+	for range clients {
+		client = append(client, netip.PrefixFrom(a, first.Bits()))
+		a = a.Next()
+	}
+	return client, server
+}
+
+// SetUpLink brings lo and the link's end in this process's namespace up and gives it the addresses. It runs in the peer.
+func SetUpLink(addresses []netip.Prefix) error {
+	if err := up("lo"); err != nil {
+		return err
+	}
+	link, err := netlink.LinkByName(Link)
+	if err != nil {
+		return fmt.Errorf("link %s: %w", Link, err)
+	}
+	for _, a := range addresses {
+		addr := &netlink.Addr{IPNet: &net.IPNet{
+			IP: a.Addr().AsSlice(), Mask: net.CIDRMask(a.Bits(), a.Addr().BitLen()),
+		}}
+		if a.Addr().Is6() {
+			addr.Flags = ifaNoDAD // nobody else is on this link: don't wait for duplicate address detection
+		}
+		if err := netlink.AddrAdd(link, addr); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("address %s on %s: %w", a, Link, err)
+		}
+	}
+	return up(Link)
+}
+
+func up(name string) error {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("link %s: %w", name, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("link %s up: %w", name, err)
+	}
+	return nil
+}
+
+// ifaNoDAD is IFA_F_NODAD of include/uapi/linux/if_addr.h.
+const ifaNoDAD = 0x02
