@@ -160,7 +160,8 @@ type SysctlRefusal struct {
 type Sample struct {
 	AtMS     float64 `json:"at_ms"`
 	TimeWait *int64  `json:"time_wait"` // nil where it was not counted
-	Orphans  *int64  `json:"orphans"`
+	// Orphans are sockets that no process holds any more and that are not in TIME_WAIT; nil but in a split by state.
+	Orphans *int64 `json:"orphans"`
 	// States is the split by state; nil in the samples that only took the totals.
 	States Counts `json:"states"`
 	// PortsInUse is, for each of Trial.Ports in order, how many ports were taken; nil where not counted.

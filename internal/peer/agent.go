@@ -1,0 +1,320 @@
+//go:build linux
+
+package peer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"twomsl/client"
+	"twomsl/internal/lab"
+	"twomsl/internal/linux"
+	"twomsl/internal/record"
+	"twomsl/internal/sample"
+	"twomsl/internal/sysctl"
+	"twomsl/server"
+)
+
+// agent is the side's process: what the control protocol's requests work on.
+type agent struct {
+	mu       sync.Mutex
+	prepared *Prepare
+	client   *client.Client
+	server   *server.Server
+	sampler  *sampler
+	before   map[string]uint64 // counters at the start
+	epoch    int64
+}
+
+// procSys is where settings are read and written; its net part follows the process's namespace.
+const procSys = "/proc/sys"
+
+// procSelf is where counters are read: every thread of a peer is in its namespace.
+const procSelf = "/proc/self"
+
+// Serve answers the conductor on conn until it goes away.
+func Serve(conn net.Conn) error {
+	a := &agent{}
+	gone := make(chan struct{})
+	s := &http.Server{
+		Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		ConnState: func(_ net.Conn, st http.ConnState) {
+			if st == http.StateClosed {
+				close(gone)
+			}
+		},
+	}
+	go func() {
+		<-gone
+		s.Close() //nolint:errcheck // the one connection is closed already
+	}()
+	err := s.Serve(&once{conn: conn, gone: gone})
+	a.end()
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// once is a listener with one connection.
+type once struct {
+	mu   sync.Mutex
+	conn net.Conn
+	gone chan struct{}
+}
+
+func (o *once) Accept() (net.Conn, error) {
+	o.mu.Lock()
+	c := o.conn
+	o.conn = nil
+	o.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	<-o.gone
+	return nil, net.ErrClosed
+}
+
+func (o *once) Close() error { return nil }
+
+// Addr has nothing to say: the connection was inherited.
+func (o *once) Addr() net.Addr { return &net.UnixAddr{Net: "unix"} }
+
+// mostRequest bounds a request's size.
+const mostRequest = 8 << 20
+
+func (a *agent) routes() http.Handler {
+	mux := http.NewServeMux()
+	route(mux, "hello", a.hello)
+	route(mux, "network", a.network)
+	route(mux, "sysctls", a.sysctls)
+	route(mux, "prepare", a.prepare)
+	route(mux, "start", a.start)
+	route(mux, "progress", a.progress)
+	route(mux, "limit", a.limit)
+	route(mux, "stop", a.stop)
+	route(mux, "standing", a.standing)
+	route(mux, "split", a.split)
+	route(mux, "finish", a.finish)
+	return mux
+}
+
+// route serves POST /v1/name: decode, work, encode.
+func route[In, Out any](mux *http.ServeMux, name string, work func(context.Context, In) (Out, error)) {
+	mux.HandleFunc("POST /v1/"+name, func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostRequest))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&in); err != nil {
+			answer(w, http.StatusBadRequest, Error{Error: fmt.Sprintf("%s: %v", name, err)})
+			return
+		}
+		out, err := work(r.Context(), in)
+		if err != nil {
+			answer(w, http.StatusInternalServerError, Error{Error: err.Error()})
+			return
+		}
+		answer(w, http.StatusOK, out)
+	})
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v) //nolint:errcheck // a conductor that is gone needs no answer
+}
+
+func (a *agent) hello(context.Context, none) (Hello, error) {
+	// /proc is the host's: there, /proc/self is the number by which the host knows this process.
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		return Hello{}, fmt.Errorf("/proc/self: %w", err)
+	}
+	pid, err := strconv.Atoi(self)
+	if err != nil {
+		return Hello{}, fmt.Errorf("/proc/self is %q: %w", self, err)
+	}
+	defaults, err := sysctl.Snapshot(procSys)
+	return Hello{Version: Version, PID: pid, Defaults: defaults}, err
+}
+
+func (a *agent) network(_ context.Context, n Network) (none, error) {
+	return none{}, lab.SetUpLink(n.Addresses)
+}
+
+func (a *agent) sysctls(_ context.Context, s Settings) (out record.Sysctls, err error) {
+	out.Changed, out.Refused = sysctl.Apply(procSys, s.Settings)
+	return out, nil
+}
+
+func (a *agent) prepare(_ context.Context, p Prepare) (Ready, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.prepared != nil {
+		return Ready{}, errors.New("prepared already: one process serves one run")
+	}
+	if _, _, err := linux.NoFile(); err != nil {
+		return Ready{}, err
+	}
+	var err error
+	workers := 1
+	switch {
+	case p.Client != nil && p.Server == nil:
+		a.client, err = client.New(*p.Client)
+		workers = p.Client.Workers
+	case p.Server != nil && p.Client == nil:
+		a.server, err = server.New(*p.Server)
+		workers = p.Server.Workers
+	default:
+		err = errors.New("prepare: either a client's plan or a server's is needed")
+	}
+	if err != nil {
+		return Ready{}, err
+	}
+	// A worker sits in its system calls with its processor; the runtime needs two more for the sampler and the control.
+	runtime.GOMAXPROCS(workers + 2)
+	if a.sampler, err = newSampler(p.Watch, a.tallied); err != nil {
+		return Ready{}, err
+	}
+	a.prepared = &p
+	ready := Ready{}
+	if ready.Effective, err = sysctl.Snapshot(procSys); err != nil {
+		return Ready{}, err
+	}
+	if p.Watch.OwnNamespace {
+		if ready.Offloads, err = linux.Offloads(lab.Link); err != nil {
+			ready.Offloads = nil // reported as unmeasured
+		}
+	}
+	return ready, nil
+}
+
+// tallied gives the running totals that a sample carries.
+func (a *agent) tallied() Progress {
+	switch {
+	case a.client != nil:
+		p := a.client.Progress()
+		return Progress{Opened: p.Opened, OK: p.OK, Failed: p.Failed, Exhausted: p.Exhausted, Done: closed(a.client.Done())}
+	case a.server != nil:
+		p := a.server.Progress()
+		return Progress{Opened: p.Opened, OK: p.OK, Failed: p.Failed, Done: closed(a.server.Done())}
+	}
+	return Progress{}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// ready gives the error of a request that comes before its time.
+func (a *agent) ready(started bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.prepared == nil {
+		return errors.New("nothing is prepared")
+	}
+	if started != (a.epoch != 0) {
+		return fmt.Errorf("started: %v, must be %v", a.epoch != 0, started)
+	}
+	return nil
+}
+
+func (a *agent) start(_ context.Context, s Start) (none, error) {
+	if err := a.ready(false); err != nil {
+		return none{}, err
+	}
+	var err error
+	if a.before, err = sample.Counters(procSelf); err != nil {
+		return none{}, err
+	}
+	a.mu.Lock()
+	a.epoch = s.Epoch
+	a.mu.Unlock()
+	a.sampler.start(s.Epoch)
+	if a.client != nil {
+		a.client.Start(s.Epoch)
+	} else {
+		a.server.Start(s.Epoch)
+	}
+	return none{}, nil
+}
+
+func (a *agent) progress(_ context.Context, s Since) (Progress, error) {
+	if err := a.ready(true); err != nil {
+		return Progress{}, err
+	}
+	p := a.tallied()
+	if p.Done {
+		if err := a.loadErr(); err != nil {
+			return p, err
+		}
+	}
+	samples, err := a.sampler.since(s.After)
+	p.Samples = samples
+	return p, err
+}
+
+func (a *agent) loadErr() error {
+	if a.client != nil {
+		return a.client.Err()
+	}
+	return a.server.Err()
+}
+
+func (a *agent) limit(_ context.Context, l Limit) (none, error) {
+	if a.client == nil {
+		return none{}, errors.New("limit: only a client opens connections")
+	}
+	a.client.SetLimit(l.N)
+	return none{}, nil
+}
+
+func (a *agent) stop(_ context.Context, s Stop) (none, error) {
+	if err := a.ready(true); err != nil {
+		return none{}, err
+	}
+	if a.client != nil {
+		a.client.Stop(s.Reason)
+	}
+	return none{}, nil
+}
+
+func (a *agent) standing(context.Context, none) (Standing, error) {
+	if err := a.ready(true); err != nil {
+		return Standing{}, err
+	}
+	return a.sampler.standing()
+}
+
+func (a *agent) split(context.Context, none) (none, error) {
+	if err := a.ready(true); err != nil {
+		return none{}, err
+	}
+	return none{}, a.sampler.splitNow()
+}
+
+// end stops whatever runs; the process is about to leave.
+func (a *agent) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.client != nil {
+		a.client.Abort("interrupt")
+	}
+	if a.server != nil {
+		a.server.Stop()
+	}
+}

@@ -1,0 +1,84 @@
+//go:build linux
+
+package peer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"twomsl/internal/linux"
+	"twomsl/internal/sample"
+)
+
+// finishLimit bounds how long workers may take to end.
+const finishLimit = 30 * time.Second
+
+// finish takes the last counts while everything still stands, then ends the load and gathers what it came to.
+func (a *agent) finish(_ context.Context, f Finish) (Result, error) {
+	if err := a.ready(true); err != nil {
+		return Result{}, err
+	}
+	if a.client != nil {
+		a.client.Stop("after")
+		if err := wait(a.client.Done()); err != nil {
+			return Result{}, err
+		}
+	}
+	res := Result{}
+	at := linux.Nano()
+	if err := a.sampler.splitNow(); err != nil {
+		return Result{}, err
+	}
+	after, err := sample.Counters(procSelf)
+	if err != nil {
+		return Result{}, err
+	}
+	res.Counters = sample.Diff(a.before, after)
+	if err := a.sampler.stop(); err != nil {
+		return Result{}, err
+	}
+	a.sampler.tell(&res)
+	if a.client != nil {
+		return res, a.finishClient(&res, f, at)
+	}
+	return res, a.finishServer(&res, at)
+}
+
+func (a *agent) finishClient(res *Result, f Finish, at int64) error {
+	if err := a.client.Err(); err != nil {
+		return err
+	}
+	r, err := a.client.Result()
+	if err != nil {
+		return err
+	}
+	since := time.Duration(at - a.epoch)
+	res.Expired, _ = r.ClosesByTime.Until(since - f.LifeMost.Std())
+	_, res.ExpiredMost = r.ClosesByTime.Until(since - f.LifeLeast.Std())
+	res.Client = &r
+	return nil
+}
+
+func (a *agent) finishServer(res *Result, at int64) error {
+	a.server.Stop()
+	if err := wait(a.server.Done()); err != nil {
+		return err
+	}
+	if err := a.server.Err(); err != nil {
+		return err
+	}
+	r := a.server.Result(at)
+	res.Expired, res.ExpiredMost = r.Expired, r.Expired+r.Uncertain
+	res.Server = &r
+	return nil
+}
+
+func wait(done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-time.After(finishLimit):
+		return errors.New("the workers did not end in time")
+	}
+}

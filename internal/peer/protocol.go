@@ -1,0 +1,143 @@
+//go:build linux
+
+// Package peer is one side of a run as a process of its own: it has the side's namespace, load workers and sampler, and
+// answers the conductor over the control protocol.
+//
+// The protocol is HTTP with JSON, one connection, one request at a time: POST /v1/NAME with the request's message, 200
+// with the answer's, or 4xx/5xx with an Error. A local peer has its end as an inherited descriptor.
+package peer
+
+import (
+	"net/netip"
+
+	"twomsl/client"
+	"twomsl/internal/record"
+	"twomsl/internal/scenario"
+	"twomsl/internal/sysctl"
+	"twomsl/server"
+)
+
+// Version of the control protocol; both ends must have the same.
+const Version = 1
+
+// Hello is the answer to the first request.
+type Hello struct {
+	Version int `json:"version"`
+	// PID is as the host sees it, so that others can look into the side's namespace.
+	PID int `json:"pid"`
+	// Defaults are the namespace's settings before anything was written.
+	Defaults map[string]string `json:"defaults"`
+}
+
+// Network asks for the link's end and its addresses.
+type Network struct {
+	Addresses []netip.Prefix `json:"addresses"`
+}
+
+// Settings asks for sysctls, written in order.
+type Settings struct {
+	Settings []sysctl.Setting `json:"settings"`
+}
+
+// Watch says what the side's sampler counts.
+type Watch struct {
+	IPv6       bool   `json:"ipv6"`
+	LocalPort  uint16 `json:"local_port"`  // 0: any
+	RemotePort uint16 `json:"remote_port"` // 0: any
+	// OwnNamespace tells that nobody else's sockets are in this namespace, so that sockstat's totals are the side's.
+	OwnNamespace bool `json:"own_namespace"`
+	// Tuples are those whose ports are counted, in the record's order; none on the server.
+	Tuples []Tuple `json:"tuples"`
+}
+
+// Tuple has its own supply of client ports.
+type Tuple struct {
+	Source      netip.Addr     `json:"source"`
+	Destination netip.AddrPort `json:"destination"`
+}
+
+// Prepare asks a side to get ready; exactly one of Client and Server is set.
+type Prepare struct {
+	Client *client.Plan `json:"client"`
+	Server *server.Plan `json:"server"`
+	Watch  Watch        `json:"watch"`
+}
+
+// Ready answers Prepare.
+type Ready struct {
+	// Effective are the namespace's settings after all were written.
+	Effective map[string]string `json:"effective"`
+	Offloads  map[string]bool   `json:"offloads"`
+}
+
+// Start lets the load go.
+type Start struct {
+	Epoch int64 `json:"epoch"` // CLOCK_MONOTONIC of the first intended start, ns
+}
+
+// Since asks for progress with the samples from number After on.
+type Since struct {
+	After int `json:"after"`
+}
+
+// Progress is how far the side has come.
+type Progress struct {
+	Opened    int64           `json:"opened"`
+	OK        int64           `json:"ok"`
+	Failed    int64           `json:"failed"`
+	Exhausted bool            `json:"exhausted"` // an EADDRNOTAVAIL has come back
+	Done      bool            `json:"done"`      // no worker runs any more
+	Samples   []record.Sample `json:"samples"`
+}
+
+// InFlight is what was opened and has not ended.
+func (p Progress) InFlight() int64 { return p.Opened - p.OK - p.Failed }
+
+// Limit allows connections numbered below N to start.
+type Limit struct {
+	N int64 `json:"n"`
+}
+
+// Stop ends the starting of connections.
+type Stop struct {
+	Reason string `json:"reason"`
+}
+
+// Standing is the exact number of TIME_WAIT at this moment, and of the connections that may still come to it.
+type Standing struct {
+	TimeWait int64 `json:"time_wait"`
+	Moving   int64 `json:"moving"`
+}
+
+// Finish ends the load and asks for the result. Life is how long a TIME_WAIT stands at least and at most.
+type Finish struct {
+	LifeLeast scenario.Duration `json:"life_least"`
+	LifeMost  scenario.Duration `json:"life_most"`
+}
+
+// Result is what a side came to.
+type Result struct {
+	Client      *client.Result   `json:"client"`
+	Server      *server.Result   `json:"server"`
+	Peak        record.Counts    `json:"peak"` // each state's highest count in a split
+	End         record.Counts    `json:"end"`
+	PeakPorts   []Ports          `json:"peak_ports"` // for each tuple
+	Counters    map[string]int64 `json:"counters"`   // change since Start
+	Expired     int64            `json:"expired"`    // TIME_WAIT that surely outlived their time
+	ExpiredMost int64            `json:"expired_most"`
+	// LongestLeftMS is the longest time left that a TIME_WAIT's timer showed; 0 where none was seen.
+	LongestLeftMS uint32     `json:"longest_left_ms"`
+	Sampler       record.CPU `json:"sampler"`
+}
+
+// Ports is how many ports of a tuple are in use, by parity.
+type Ports struct {
+	InUse int64 `json:"in_use"`
+	Even  int64 `json:"even"`
+	Odd   int64 `json:"odd"`
+}
+
+// Error is the body of an answer that is not 200.
+type Error struct {
+	Error string `json:"error"`
+}

@@ -1,0 +1,280 @@
+//go:build linux
+
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"twomsl/internal/linux"
+	"twomsl/internal/record"
+	"twomsl/internal/sample"
+)
+
+const (
+	// totalsEvery is how often the totals are read: sockstat costs next to nothing.
+	totalsEvery = 100 * time.Millisecond
+	// splitEvery is how often the states are told apart, at the most.
+	splitEvery = time.Second
+	// splitShare keeps the dumps' share of a processor under one in so many.
+	splitShare = 100
+)
+
+// sampler looks at the side's sockets beside the load. Its work is done on one locked thread, so that its own cost can be
+// told; requests from outside are handed to that thread.
+type sampler struct {
+	watch   Watch
+	filter  sample.Filter
+	tuples  map[sample.Tuple]int // number in watch.Tuples
+	tallied func() Progress
+	epoch   int64
+
+	states   *sample.States
+	sockstat *sample.Sockstat
+	split    sample.Split
+
+	requests chan request
+	quit     chan struct{}
+	once     sync.Once
+	ended    chan struct{}
+
+	mu      sync.Mutex
+	samples []record.Sample
+	err     error
+	peak    record.Counts
+	end     record.Counts
+	ports   []Ports
+	longest uint32
+	cost    record.CPU
+
+	// of the sampling thread alone
+	nextSplit  int64
+	finWait2   int64 // orphans of the latest split, which sockstat counts among tw
+	exhaustion bool  // a split was taken for the first EADDRNOTAVAIL
+}
+
+// request asks the sampling thread for a count.
+type request struct {
+	full   bool // a split, kept as a sample; else the standing TIME_WAIT alone
+	answer chan reply
+}
+
+type reply struct {
+	standing Standing
+	err      error
+}
+
+func newSampler(w Watch, tallied func() Progress) (*sampler, error) {
+	s := &sampler{
+		watch: w, tallied: tallied,
+		filter:   sample.Filter{IPv6: w.IPv6, LocalPort: w.LocalPort, RemotePort: w.RemotePort},
+		requests: make(chan request), quit: make(chan struct{}), ended: make(chan struct{}),
+		peak: record.Counts{}, ports: make([]Ports, len(w.Tuples)), tuples: map[sample.Tuple]int{},
+	}
+	for i, t := range w.Tuples {
+		s.tuples[sample.Tuple{Local: t.Source, Remote: t.Destination.Addr(), RemotePort: t.Destination.Port()}] = i
+	}
+	var err error
+	if s.states, err = sample.NewStates(); err != nil {
+		return nil, err
+	}
+	if s.sockstat, err = sample.OpenSockstat(procSelf); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// start begins to sample; epoch is the zero of the samples' times.
+func (s *sampler) start(epoch int64) {
+	s.epoch = epoch
+	go s.run()
+}
+
+func (s *sampler) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(s.ended)
+	tick := time.NewTicker(totalsEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.quit:
+			return
+		case r := <-s.requests:
+			r.answer <- s.serve(r)
+		case <-tick.C:
+			s.keep(s.look(false))
+		}
+	}
+}
+
+func (s *sampler) serve(r request) reply {
+	if r.full {
+		smp, err := s.look(true)
+		s.keep(smp, err)
+		if err != nil {
+			return reply{err: err}
+		}
+		return reply{}
+	}
+	n, err := s.exact()
+	return reply{standing: n, err: err}
+}
+
+// exact counts TIME_WAIT at this moment: sockstat's tw less the orphaned FIN_WAIT2 in it (inet_timewait_sock serves
+// both), or a filtered dump where the namespace is shared.
+func (s *sampler) exact() (Standing, error) {
+	if !s.watch.OwnNamespace {
+		err := s.states.Split(s.filter, &s.split)
+		return Standing{TimeWait: s.split.Counts[record.TimeWait], Moving: moving(s.split.Counts)}, err
+	}
+	if err := s.states.WithoutTimeWait(s.filter, &s.split); err != nil {
+		return Standing{}, err
+	}
+	totals, err := s.sockstat.Read()
+	return Standing{TimeWait: totals.TimeWait - s.split.OrphanFinWait2, Moving: moving(s.split.Counts)}, err
+}
+
+// moving counts the connections that may still come to TIME_WAIT.
+func moving(c record.Counts) int64 { return c.Total() - c[record.TimeWait] - c[record.Listen] }
+
+// look takes one sample: the totals, and the split where it is due or asked for.
+func (s *sampler) look(full bool) (record.Sample, error) {
+	user, system := linux.ThreadCPU()
+	now := linux.Nano()
+	p := s.tallied()
+	smp := record.Sample{
+		AtMS: float64(now-s.epoch) / 1e6, Opened: p.Opened, OK: p.OK, Failed: p.Failed,
+	}
+	first := p.Exhausted && !s.exhaustion
+	s.exhaustion = s.exhaustion || p.Exhausted
+	var err error
+	if full || first || now >= s.nextSplit {
+		err = s.takeSplit(&smp)
+	}
+	if err == nil && s.watch.OwnNamespace {
+		err = s.takeTotals(&smp)
+	}
+	u, sys := linux.ThreadCPU()
+	spent := u - user + sys - system
+	if smp.States != nil {
+		s.nextSplit = now + max(int64(splitEvery), splitShare*int64(spent))
+	}
+	smp.CostUS = float64(spent) / 1e3
+	s.mu.Lock()
+	s.cost.UserSeconds += (u - user).Seconds()
+	s.cost.SystemSeconds += (sys - system).Seconds()
+	s.mu.Unlock()
+	return smp, err
+}
+
+func (s *sampler) takeTotals(smp *record.Sample) error {
+	t, err := s.sockstat.Read()
+	if err != nil {
+		return err
+	}
+	if smp.TimeWait == nil {
+		n := max(0, t.TimeWait-s.finWait2)
+		smp.TimeWait = &n
+	}
+	return nil
+}
+
+func (s *sampler) takeSplit(smp *record.Sample) error {
+	if err := s.states.Split(s.filter, &s.split); err != nil {
+		return err
+	}
+	s.finWait2 = s.split.OrphanFinWait2
+	smp.States = record.Counts{}
+	for state, n := range s.split.Counts {
+		smp.States[state] = n
+	}
+	tw, orphans := smp.States[record.TimeWait], s.split.Orphans
+	smp.TimeWait, smp.Orphans = &tw, &orphans
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for state, n := range smp.States {
+		s.peak[state] = max(s.peak[state], n)
+	}
+	s.end = smp.States
+	s.longest = max(s.longest, s.split.MaxTimeWaitMS)
+	s.takePorts(smp)
+	return nil
+}
+
+// takePorts counts the ports of each tuple and remembers each one's peak.
+func (s *sampler) takePorts(smp *record.Sample) {
+	if len(s.watch.Tuples) == 0 {
+		return
+	}
+	smp.PortsInUse = make([]int64, len(s.watch.Tuples))
+	for _, u := range s.split.Tuples {
+		i, watched := s.tuples[u.Tuple]
+		if !watched {
+			continue
+		}
+		smp.PortsInUse[i] = u.InUse
+		if u.InUse > s.ports[i].InUse {
+			s.ports[i] = Ports{InUse: u.InUse, Even: u.Even, Odd: u.Odd}
+		}
+	}
+}
+
+func (s *sampler) keep(smp record.Sample, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.err = fmt.Errorf("sampling at %.1f s: %w", smp.AtMS/1e3, err)
+		return
+	}
+	s.samples = append(s.samples, smp)
+}
+
+// since gives the samples from number after on.
+func (s *sampler) since(after int) ([]record.Sample, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if after < 0 || after > len(s.samples) {
+		return nil, fmt.Errorf("progress after sample %d of %d", after, len(s.samples))
+	}
+	return append([]record.Sample{}, s.samples[after:]...), s.err
+}
+
+func (s *sampler) ask(full bool) (Standing, error) {
+	r := request{full: full, answer: make(chan reply, 1)}
+	select {
+	case s.requests <- r:
+		a := <-r.answer
+		return a.standing, a.err
+	case <-s.ended:
+		return Standing{}, errors.New("the sampler has ended")
+	}
+}
+
+// standing counts the side's TIME_WAIT exactly.
+func (s *sampler) standing() (Standing, error) { return s.ask(false) }
+
+// splitNow takes a full count now, into the samples.
+func (s *sampler) splitNow() error {
+	_, err := s.ask(true)
+	return err
+}
+
+// stop ends the thread.
+func (s *sampler) stop() error {
+	s.once.Do(func() { close(s.quit) })
+	<-s.ended
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// tell fills in what was seen over the whole run.
+func (s *sampler) tell(r *Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Peak, r.End, r.PeakPorts, r.LongestLeftMS, r.Sampler = s.peak, s.end, s.ports, s.longest, s.cost
+}
