@@ -1,0 +1,260 @@
+//go:build linux
+
+package trial
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"twomsl/internal/linux"
+	"twomsl/internal/peer"
+	"twomsl/internal/record"
+	"twomsl/internal/scenario"
+)
+
+const (
+	// answerLimit bounds every request to a peer; finishing may take longer, see peer.finishLimit.
+	answerLimit = 60 * time.Second
+	// headStart is how long before the first intended start the peers are told.
+	headStart = 20 * time.Millisecond
+	// lookEvery is how often the peers are asked how far they are; settleEvery is that near a goal.
+	lookEvery   = 100 * time.Millisecond
+	settleEvery = 2 * time.Millisecond
+)
+
+// load runs until the client is done, the goal stands, the time is up, soft ends or a peer fails.
+func (r *run) load(soft context.Context) {
+	r.epoch = linux.Nano() + int64(headStart)
+	for _, s := range []*side{r.server, r.client} {
+		if err := r.ask(s, func(ctx context.Context) error {
+			return s.remote.Start(ctx, peer.Start{Epoch: r.epoch})
+		}); err != nil {
+			return
+		}
+	}
+	for r.failure == nil && !r.client.progress.Done {
+		if !r.pause(soft, r.patience()) {
+			r.stopClient("interrupt")
+			r.drain()
+			break
+		}
+		if r.elapsed() > r.scenario.Load.Stop.After.Std() {
+			r.stopClient("after")
+			r.drain()
+			break
+		}
+		r.look("load")
+		if r.goal() {
+			break
+		}
+	}
+	r.loadSeconds, r.loadOpened = r.elapsed().Seconds(), r.client.progress.Opened
+	r.settle()
+	r.split()
+}
+
+// patience is short where the limit has been used up and the count at the goal decides what comes next.
+func (r *run) patience() time.Duration {
+	p := &r.client.progress
+	if r.scenario.Load.Stop.TimeWait != nil && r.limit-p.Opened+p.InFlight() < r.limit/20 {
+		return settleEvery
+	}
+	return lookEvery
+}
+
+// pause waits; false when soft has ended. What the lab reports meanwhile is taken note of.
+func (r *run) pause(soft context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-soft.Done():
+		r.interrupted = true
+		return false
+	case e := <-r.lab.Exits():
+		r.died(e.Side, e.Text)
+	case <-t.C:
+	}
+	return true
+}
+
+// look asks both peers how far they are.
+func (r *run) look(phase string) {
+	for _, s := range []*side{r.client, r.server} {
+		r.ask(s, func(ctx context.Context) error { //nolint:errcheck // ask has taken note
+			p, err := s.remote.Progress(ctx, len(s.samples))
+			if err == nil {
+				s.samples = append(s.samples, p.Samples...)
+				s.progress = p
+			}
+			return err
+		})
+	}
+	if r.opt.Watch == nil {
+		return
+	}
+	p := &r.client.progress
+	m := Moment{Phase: phase, Elapsed: r.elapsed(), Opened: p.Opened, OK: p.OK, Failed: p.Failed}
+	m.TimeWait.Client, m.TimeWait.Server = lastTimeWait(r.client.samples), lastTimeWait(r.server.samples)
+	m.PID.Client, m.PID.Server = r.client.hello.PID, r.server.hello.PID
+	r.opt.Watch(m)
+}
+
+func lastTimeWait(samples []record.Sample) int64 {
+	for i := len(samples) - 1; i >= 0; i-- {
+		if n := samples[i].TimeWait; n != nil {
+			return *n
+		}
+	}
+	return 0
+}
+
+// goal tells whether the side holds the number of TIME_WAIT asked for. Once all connections that were allowed have ended,
+// what is short of the goal is allowed on top: so it is never overshot.
+func (r *run) goal() bool {
+	g := r.scenario.Load.Stop.TimeWait
+	p := &r.client.progress
+	if g == nil || r.failure != nil || p.Opened < r.limit || p.InFlight() > 0 {
+		return false
+	}
+	s := r.server
+	if g.Side == scenario.ClientSide {
+		s = r.client
+	}
+	standing, err := r.standing(s)
+	if err != nil || standing.Moving > 0 {
+		return false
+	}
+	if short := g.Count - standing.TimeWait; short > 0 {
+		r.limit += short
+		r.ask(r.client, func(ctx context.Context) error { return r.client.remote.Limit(ctx, r.limit) }) //nolint:errcheck // noted
+		return false
+	}
+	if r.goalReached == nil {
+		at := r.elapsed().Seconds()
+		r.goalReached = &at
+	}
+	return true
+}
+
+func (r *run) standing(s *side) (st peer.Standing, err error) {
+	err = r.ask(s, func(ctx context.Context) error {
+		st, err = s.remote.Standing(ctx)
+		return err
+	})
+	return st, err
+}
+
+// settle waits a moment until no connection of either side is on its way to its last state.
+func (r *run) settle() {
+	for range 100 {
+		moving := int64(0)
+		for _, s := range []*side{r.client, r.server} {
+			st, err := r.standing(s)
+			if err != nil {
+				return
+			}
+			moving += st.Moving
+		}
+		if moving == 0 || r.hard.Err() != nil {
+			return
+		}
+		time.Sleep(settleEvery)
+	}
+}
+
+// split takes a full count on both sides.
+func (r *run) split() {
+	for _, s := range []*side{r.client, r.server} {
+		r.ask(s, s.remote.Split) //nolint:errcheck // ask has taken note
+	}
+}
+
+// hold keeps the result standing; where there is a goal, what expires is opened again.
+func (r *run) hold(soft context.Context) {
+	length := r.scenario.Load.Hold.Std()
+	if r.failure != nil || r.interrupted || length == 0 {
+		return
+	}
+	begun := r.elapsed()
+	for r.failure == nil && r.elapsed()-begun < length {
+		if !r.pause(soft, min(lookEvery, length-(r.elapsed()-begun))) {
+			break
+		}
+		r.look("hold")
+		if r.goalReached != nil {
+			r.goal()
+		}
+	}
+	r.holdSeconds = (r.elapsed() - begun).Seconds()
+}
+
+func (r *run) stopClient(reason string) {
+	r.stoppedBy = reason
+	r.ask(r.client, func(ctx context.Context) error { return r.client.remote.Stop(ctx, reason) }) //nolint:errcheck // noted
+}
+
+// drain waits until the client's connections have ended; their own time limit bounds it.
+func (r *run) drain() {
+	for r.failure == nil && r.hard.Err() == nil && !r.client.progress.Done {
+		time.Sleep(lookEvery / 10)
+		r.look("load")
+	}
+}
+
+// finish takes the last counts of both sides; a side that has died keeps what it told before.
+func (r *run) finish() {
+	f := peer.Finish{LifeLeast: scenario.Duration(r.life.least), LifeMost: scenario.Duration(r.life.most)}
+	for _, s := range []*side{r.client, r.server} {
+		r.ask(s, func(ctx context.Context) error { //nolint:errcheck // ask has taken note
+			res, err := s.remote.Finish(ctx, f)
+			if err != nil {
+				return err
+			}
+			s.result = &res
+			p, err := s.remote.Progress(ctx, len(s.samples))
+			s.samples = append(s.samples, p.Samples...)
+			return err
+		})
+	}
+}
+
+// ask makes one request to a peer that still answers and takes note of its failure.
+func (r *run) ask(s *side, request func(context.Context) error) error {
+	if s.err != nil {
+		return s.err
+	}
+	ctx, cancel := bounded(r.hard)
+	defer cancel()
+	if err := request(ctx); err != nil {
+		s.err = err
+		if r.hard.Err() != nil {
+			r.interrupted = true
+			return err
+		}
+		r.died(s.name, err.Error())
+		return err
+	}
+	return nil
+}
+
+// died takes note of the first thing that broke the run. The lab's word on how a process ended says more than the loss of
+// its connection, so it is waited for a moment.
+func (r *run) died(side, text string) {
+	if r.failure != nil {
+		return
+	}
+	select {
+	case e := <-r.lab.Exits():
+		side, text = e.Side, fmt.Sprintf("the %s's process has ended: %s", e.Side, e.Text)
+	case <-time.After(200 * time.Millisecond):
+	}
+	words := ""
+	switch side {
+	case "client":
+		words = r.client.lab.LastWords()
+	case "server":
+		words = r.server.lab.LastWords()
+	}
+	r.failure = &record.Failure{Side: side, Text: text, LastWords: words}
+}

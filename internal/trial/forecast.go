@@ -1,0 +1,143 @@
+//go:build linux
+
+package trial
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"twomsl/internal/linux"
+	"twomsl/internal/record"
+	"twomsl/internal/scenario"
+)
+
+// timeWaitLen is TCP_TIMEWAIT_LEN of include/net/tcp.h: compiled in.
+const timeWaitLen = 60 * time.Second
+
+// life is how long a TIME_WAIT stands: the timer wheel ends it up to one of its steps late.
+type life struct {
+	least, most time.Duration
+	how         string
+}
+
+func lifeOfTimeWait() (life, error) {
+	hz, err := linux.TickHZ()
+	if err != nil {
+		return life{}, err
+	}
+	step := linux.TimerWheelStep(hz, timeWaitLen)
+	return life{
+		least: timeWaitLen, most: timeWaitLen + step,
+		how: fmt.Sprintf("TIME_WAIT: 60 s compiled in, and up to one step of the timer wheel (%.3f s at HZ=%d)", step.Seconds(), hz),
+	}, nil
+}
+
+// foresee computes each tuple's forecast from the settings as they are now, before anything is opened.
+func (r *run) foresee() error {
+	set := r.client.ready.Effective
+	pr, err := effectiveRange(set["net.ipv4.ip_local_port_range"], r.scenario.Client.LocalPortRange)
+	if err != nil {
+		return err
+	}
+	usable := int64(pr.Size()) - reservedIn(set["net.ipv4.ip_local_reserved_ports"], pr)
+	taken := r.taken(set)
+	f := Forecast(r.scenario, taken.least, taken.most, usable, len(r.tuples))
+	f.HowTaken = taken.how
+	for range r.tuples {
+		r.ranges = append(r.ranges, pr)
+		r.forecast = append(r.forecast, f)
+	}
+	return nil
+}
+
+// taken is how long a closed connection's port stays taken on the client.
+func (r *run) taken(set map[string]string) life {
+	s := &r.scenario
+	switch {
+	case s.Close.Linger.On && s.Close.Linger.Seconds == 0:
+		return life{how: "a reset leaves no TIME_WAIT"}
+	case s.Close.Side == scenario.ServerSide:
+		return life{how: "the server closes first: the client's ports are free at once"}
+	}
+	reuse := set["net.ipv4.tcp_tw_reuse"]
+	if set["net.ipv4.tcp_timestamps"] == "0" || reuse != "1" && !(reuse == "2" && s.Topology != scenario.Veth) {
+		return r.life
+	}
+	delay := time.Second
+	if ms, err := strconv.Atoi(set["net.ipv4.tcp_tw_reuse_delay"]); err == nil {
+		delay = time.Duration(ms) * time.Millisecond
+	}
+	return life{least: delay, most: delay, how: "tcp_tw_reuse=" + reuse + ": connect() takes a port over after tcp_tw_reuse_delay"}
+}
+
+// Forecast computes what becomes of one tuple's ports: they are a flow, rate x the time that each stays taken. usable is
+// the number of ports, tuples how many share the asked-for rate evenly.
+func Forecast(s scenario.Scenario, least, most time.Duration, usable int64, tuples int) record.Forecast {
+	f := record.Forecast{TakenLeastSeconds: least.Seconds(), TakenMostSeconds: most.Seconds()}
+	if most > 0 {
+		full := float64(usable) / most.Seconds()
+		lasts := math.Floor(full*10) / 10
+		f.FullPerSecond, f.RateThatLasts = &full, &lasts
+		if s.Client.LocalPortRange.Off() {
+			cliff := full / 2
+			f.CliffPerSecond = &cliff
+		}
+	}
+	if s.Load.Rate == scenario.Max {
+		if most >= timeWaitLen {
+			f.ExhaustedAfter = &usable
+		}
+		return f
+	}
+	rate := float64(s.Load.Rate) / float64(tuples)
+	plateau := rate * most.Seconds()
+	f.RatePerSecond, f.Plateau = &rate, &plateau
+	at := float64(usable) / rate
+	if at < least.Seconds() && at < s.Load.Stop.After.Std().Seconds() && withinCount(s, usable, tuples) {
+		f.ExhaustedAfter, f.ExhaustedSeconds = &usable, &at
+	}
+	return f
+}
+
+// withinCount tells whether a load that stops at a number of connections gets that far.
+func withinCount(s scenario.Scenario, usable int64, tuples int) bool {
+	n := s.Load.Stop.Connections
+	return n == 0 || n > usable*int64(tuples)
+}
+
+// effectiveRange is what connect() chooses from: each end of a socket's own range counts where it lies within the
+// namespace's (inet_sk_get_local_port_range).
+func effectiveRange(namespace string, own scenario.PortRange) (record.PortRange, error) {
+	var r record.PortRange
+	if _, err := fmt.Sscan(namespace, &r.Low, &r.High); err != nil || r.Low > r.High {
+		return r, fmt.Errorf("net.ipv4.ip_local_port_range reads %q on the client: two numbers were expected", namespace)
+	}
+	low, high := r.Low, r.High
+	if !own.Off() && low <= own.Low && own.Low <= high {
+		r.Low = own.Low
+	}
+	if !own.Off() && low <= own.High && own.High <= high {
+		r.High = own.High
+	}
+	return r, nil
+}
+
+// reservedIn counts the ports of ip_local_reserved_ports ("8080,9000-9100") that lie in the range.
+func reservedIn(list string, r record.PortRange) (n int64) {
+	for _, part := range strings.Split(list, ",") {
+		lo, hi, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			hi = lo
+		}
+		l, err1 := strconv.Atoi(lo)
+		h, err2 := strconv.Atoi(hi)
+		if err1 != nil || err2 != nil {
+			continue
+		}
+		n += int64(max(0, min(h, r.High)-max(l, r.Low)+1))
+	}
+	return n
+}

@@ -1,0 +1,274 @@
+//go:build linux
+
+package trial
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"twomsl/internal/machine"
+	"twomsl/internal/record"
+	"twomsl/internal/sample"
+	"twomsl/internal/scenario"
+)
+
+// record puts together what happened; it invents nothing: what no side told is nil.
+func (r *run) record() (*record.Trial, error) {
+	spec, err := r.scenario.JSON()
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", r.scenario.Name, err)
+	}
+	s := &r.scenario
+	t := &record.Trial{
+		Schema: record.Schema, ID: r.id(), Tool: r.opt.Tool, Status: r.status(), Failure: r.failure,
+		StartedAt: r.started.UTC(), Command: r.opt.Command, Engine: s.Engine + "/" + s.IO,
+		Scenario: record.Scenario{
+			Name: s.Name, Title: s.Title, Topology: string(s.Topology), Family: string(s.Family),
+			CloseSide: string(s.Close.Side), Linger: s.Close.Linger.String(), Goal: r.goalRecord(), Spec: spec,
+		},
+		Workers: record.SidePair[int]{
+			Client: workers(s.Client.Workers, s.Load.Concurrency), Server: workers(s.Server.Workers, s.Load.Concurrency),
+		},
+		Phases:   record.Phases{LoadSeconds: r.loadSeconds, HoldSeconds: r.holdSeconds, StoppedBy: r.stoppedBy},
+		Outcomes: []record.Outcome{}, Ports: []record.Tuple{}, Warnings: []record.Warning{},
+	}
+	t.Sides.Client, t.Sides.Server = r.side(r.client), r.side(r.server)
+	r.connections(t)
+	r.ports(t)
+	r.bytes(t)
+	t.Ledger = record.Ledger{Client: r.ledger(r.client), Server: r.ledger(r.server)}
+	t.Environment = r.environment()
+	r.judge(t)
+	t.Warnings = append(t.Warnings, r.warnings...)
+	return t, nil
+}
+
+func (r *run) status() record.Status {
+	switch {
+	case r.failure != nil:
+		return record.Failed
+	case r.interrupted:
+		return record.Interrupted
+	}
+	return record.Complete
+}
+
+func (r *run) goalRecord() *record.Goal {
+	g := r.scenario.Load.Stop.TimeWait
+	if g == nil {
+		return nil
+	}
+	return &record.Goal{Side: string(g.Side), TimeWait: g.Count, ReachedSeconds: r.goalReached}
+}
+
+func (r *run) side(s *side) record.Side {
+	out := record.Side{
+		PID: s.hello.PID, Addresses: s.addresses, Sysctls: s.sysctls, Samples: s.samples,
+	}
+	out.Sysctls.Effective = s.ready.Effective
+	if out.Samples == nil {
+		out.Samples = []record.Sample{}
+	}
+	if n, err := sample.TimeWaitBytes(r.scenario.Family == scenario.IPv6); err == nil {
+		out.TimeWait.BytesEach = &n
+	}
+	out.TimeWait.Peak = peakOf(s.samples)
+	out.TimeWait.Plateau = plateauOf(s.samples)
+	res := s.result
+	if res == nil {
+		return out
+	}
+	out.States = record.SideStates{Peak: res.Peak, End: res.End}
+	out.Counters, out.Sampler = res.Counters, res.Sampler
+	if res.LongestLeftMS > 0 {
+		l := float64(res.LongestLeftMS) / 1e3
+		out.TimeWait.LifetimeSeconds = &l
+	}
+	if res.Client != nil {
+		out.CPU = res.Client.CPU
+	}
+	if res.Server != nil {
+		out.CPU = res.Server.CPU
+	}
+	return out
+}
+
+func peakOf(samples []record.Sample) *int64 {
+	var peak *int64
+	for i := range samples {
+		if n := samples[i].TimeWait; n != nil && (peak == nil || *n > *peak) {
+			peak = n
+		}
+	}
+	return peak
+}
+
+const (
+	// plateauShare is the last part of the samples that must stand level to be called a plateau.
+	plateauShare = 4
+	// plateauSpread is by how much they may differ, as a share of their greatest.
+	plateauSpread = 0.05
+)
+
+// plateauOf is the median of the last quarter of the samples, where these keep within 5 %.
+func plateauOf(samples []record.Sample) *int64 {
+	var counts []int64
+	for i := range samples {
+		if n := samples[i].TimeWait; n != nil {
+			counts = append(counts, *n)
+		}
+	}
+	last := counts[len(counts)-len(counts)/plateauShare:]
+	if len(last) < plateauShare {
+		return nil
+	}
+	last = slices.Sorted(slices.Values(last))
+	low, high := last[0], last[len(last)-1]
+	if high == 0 || float64(high-low) > plateauSpread*float64(high) {
+		return nil
+	}
+	return &last[len(last)/2]
+}
+
+// connections fills in what the client counted, or what it last told where it died.
+func (r *run) connections(t *record.Trial) {
+	p := r.client.progress
+	t.Connections = record.Connections{Attempted: p.Opened, OK: p.OK, Failed: p.Failed, Unfinished: p.InFlight()}
+	if rate := float64(r.scenario.Load.Rate); r.scenario.Load.Rate != scenario.Max {
+		t.Rate.AskedPerSecond = &rate
+	}
+	if res := r.client.result; res != nil && res.Client != nil {
+		c := res.Client
+		t.Connections = record.Connections{
+			Attempted: c.Progress.Opened, OK: c.Progress.OK, Failed: c.Progress.Failed, Unfinished: c.Unfinished,
+			NotStarted: c.NotStarted, Late: c.Late,
+		}
+		t.Latency = c.Latency
+		t.Outcomes = append(t.Outcomes, c.Outcomes...)
+		if r.stoppedBy == "" {
+			t.Phases.StoppedBy = c.StoppedBy
+		}
+		if r.scenario.Load.Stop.TimeWait == nil {
+			t.Phases.LoadSeconds, r.loadOpened = c.LoadSeconds, c.Progress.Opened
+		}
+	}
+	if r.goalReached != nil {
+		t.Phases.StoppedBy = "time_wait"
+	}
+	if r.interrupted {
+		t.Phases.StoppedBy = "interrupt"
+	}
+	if r.failure != nil {
+		t.Phases.StoppedBy = "failure"
+	}
+	if t.Phases.LoadSeconds > 0 {
+		t.Rate.ReachedPerSecond = float64(r.loadOpened) / t.Phases.LoadSeconds
+	}
+	if res := r.server.result; res != nil && res.Server != nil {
+		t.Outcomes = append(t.Outcomes, res.Server.Outcomes...)
+		if r.scenario.Close.Side == scenario.ServerSide && !r.resets() {
+			t.Connections.Replaced = &res.Server.Replaced
+		}
+	}
+}
+
+// resets tells whether the side that closes first resets, so that nobody ends in TIME_WAIT.
+func (r *run) resets() bool {
+	l := r.scenario.Close.Linger
+	return l.On && l.Seconds == 0
+}
+
+func (r *run) ports(t *record.Trial) {
+	for i, tuple := range r.tuples {
+		p := record.Tuple{
+			Source: tuple.Source.String(), Destination: tuple.Destination.Addr().String(), Port: int(tuple.Destination.Port()),
+			Range: r.ranges[i], Forecast: r.forecast[i],
+		}
+		if res := r.client.result; res != nil && res.Client != nil {
+			seen := res.PeakPorts[i]
+			p.PeakInUse, p.PeakEven, p.PeakOdd = &seen.InUse, &seen.Even, &seen.Odd
+			c := res.Client.Tuples[i]
+			p.Successes, p.OKBeforeFirstExhaustion = c.Successes, c.OKBefore
+			p.FirstExhaustionSeconds = c.FirstExhaustionSeconds
+		}
+		t.Ports = append(t.Ports, p)
+	}
+}
+
+func (r *run) bytes(t *record.Trial) {
+	c, s := r.client.result, r.server.result
+	if c != nil && c.Client != nil {
+		t.Bytes.Written += c.Client.Written
+		t.Bytes.Read += c.Client.Read
+	}
+	if s != nil && s.Server != nil {
+		t.Bytes.Written += s.Server.Written
+		t.Bytes.Read += s.Server.Read
+	}
+	if c != nil && s != nil {
+		lost := t.Bytes.Written - t.Bytes.Read
+		t.Bytes.Lost = &lost
+	}
+}
+
+// ledger accounts for the TIME_WAIT of one side; where the namespace is shared its counters are both sides', and there is
+// no account.
+func (r *run) ledger(s *side) (l record.LedgerSide) {
+	res := s.result
+	if res == nil || r.scenario.Topology != scenario.Veth {
+		return l
+	}
+	entered := res.Counters["TcpExt.TW"] + res.Counters["TcpExt.TWKilled"]
+	standing := res.End[record.TimeWait]
+	l.Entered, l.Standing, l.Expired, l.ExpiredMost = &entered, &standing, &res.Expired, &res.ExpiredMost
+	reused := res.Counters["TcpExt.TWRecycled"]
+	l.Reused = &reused
+	var replaced int64
+	if res.Server != nil {
+		l.FirstCloses, replaced = &res.Server.FirstCloses, res.Server.Replaced
+	}
+	if res.Client != nil {
+		l.FirstCloses = &res.Client.FirstCloses
+	}
+	l.Replaced = &replaced
+	rest := entered - standing - replaced - reused
+	// The times of the closes bound how many have expired; what reuse or a new SYN took did not.
+	least, most := max(0, res.Expired-reused), res.ExpiredMost
+	unexplained := int64(0)
+	switch {
+	case rest < least:
+		unexplained = rest - least
+	case rest > most:
+		unexplained = rest - most
+	}
+	expired := rest - unexplained
+	l.Expired, l.Unexplained = &expired, &unexplained
+	return l
+}
+
+func (r *run) environment() record.Environment {
+	e := machine.Read(machine.Options{})
+	if e.StealSeconds = r.steal; r.steal != nil {
+		delete(e.Unmeasured, "steal_seconds")
+	}
+	if e.Offloads = r.client.ready.Offloads; e.Offloads != nil {
+		delete(e.Unmeasured, "offloads")
+	}
+	e.Pinned = record.SidePair[string]{Client: cpuList(r.opt.CPUs.Client), Server: cpuList(r.opt.CPUs.Server)}
+	if e.Unmeasured == nil {
+		e.Unmeasured = map[string]string{}
+	}
+	if r.scenario.Topology != scenario.Veth {
+		e.Unmeasured["ledger"] = "both sides share one namespace, and so its counters"
+	}
+	return e
+}
+
+func cpuList(cpus []int) string {
+	words := make([]string, len(cpus))
+	for i, c := range cpus {
+		words[i] = fmt.Sprint(c)
+	}
+	return strings.Join(words, ",")
+}

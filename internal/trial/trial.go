@@ -1,0 +1,144 @@
+//go:build linux
+
+// Package trial runs one scenario, once, straight through: lab, sysctls, peers, load, samples, record. It writes nothing
+// and formats nothing.
+package trial
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"twomsl/internal/lab"
+	"twomsl/internal/linux"
+	"twomsl/internal/machine"
+	"twomsl/internal/peer"
+	"twomsl/internal/record"
+	"twomsl/internal/scenario"
+	"twomsl/internal/sysctl"
+)
+
+// Options are what a run needs beside its scenario.
+type Options struct {
+	Program lab.Program
+	Tool    string // name and version of this program, for the record
+	Command string // what to type to repeat the run
+	// Settings are written in the lab on both sides before the scenario's own; NotCopied says which could not be had.
+	Settings  func(lab map[string]string) ([]sysctl.Setting, []record.SysctlRefusal)
+	CPUs      record.SidePair[[]int]
+	Addresses Addresses
+	// Watch, where it is set, is called about ten times a second while the load runs.
+	Watch func(Moment)
+	// Say, where it is set, is told what a person should know before the load starts.
+	Say func(string)
+}
+
+// Moment is what can be told while a run goes on.
+type Moment struct {
+	Phase    string // load or hold
+	Elapsed  time.Duration
+	Opened   int64
+	OK       int64
+	Failed   int64
+	TimeWait record.SidePair[int64]
+	PID      record.SidePair[int] // as the host sees them
+}
+
+// Addresses are those of topology host; in a lab they are the lab's own.
+type Addresses struct{ Server string }
+
+// Known is what this program can carry out, for scenario.Check.
+var Known = scenario.Known{Engines: []string{"split"}, IOs: []string{"epoll"}}
+
+// Run carries out a resolved and checked scenario. When soft ends, the load stops, what is in flight is finished and the
+// record says interrupted; when hard ends, everything is dropped at once. A record comes back for every trial whose load
+// started, with status failed and the reason where it broke; else an error says what kept it from starting, which is a
+// lab.UnavailableError where this machine forbids it.
+func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (*record.Trial, error) {
+	r := &run{scenario: s, opt: opt, hard: hard, started: time.Now()}
+	l, err := lab.Start(s.Topology, opt.Program)
+	if err != nil {
+		return nil, err
+	}
+	r.lab = l
+	defer l.Close()
+	if err := r.pair(); err != nil {
+		return nil, r.explain(err)
+	}
+	steal, stealKnown := machine.Steal("")
+	r.load(soft)
+	r.hold(soft)
+	r.finish()
+	if after, ok := machine.Steal(""); ok && stealKnown {
+		d := after - steal
+		r.steal = &d
+	}
+	return r.record()
+}
+
+// run is one trial under way.
+type run struct {
+	scenario scenario.Scenario
+	opt      Options
+	hard     context.Context
+	started  time.Time
+	lab      *lab.Lab
+	client   *side
+	server   *side
+
+	life     life
+	tuples   []peer.Tuple
+	forecast []record.Forecast
+	ranges   []record.PortRange
+	warnings []record.Warning
+	steal    *float64
+
+	epoch       int64
+	limit       int64 // connections allowed so far, where there is a goal
+	goalReached *float64
+	interrupted bool
+	failure     *record.Failure
+	loadSeconds float64
+	loadOpened  int64
+	holdSeconds float64
+	stoppedBy   string
+}
+
+// side is a peer with what it has told so far.
+type side struct {
+	name      string
+	remote    *peer.Remote
+	lab       *lab.Peer
+	hello     peer.Hello
+	ready     peer.Ready
+	addresses []string
+	sysctls   record.Sysctls
+	progress  peer.Progress
+	samples   []record.Sample
+	result    *peer.Result
+	err       error // the peer can no longer be asked
+}
+
+// explain adds a dead peer's last words to the error that its silence caused.
+func (r *run) explain(err error) error {
+	for _, p := range []*lab.Peer{&r.lab.Client, &r.lab.Server} {
+		if words := p.LastWords(); words != "" {
+			err = fmt.Errorf("%w; the %s's last words: %s", err, p.Name, words)
+		}
+	}
+	return err
+}
+
+// id names a trial: scenario, start and four random digits against two in the same second.
+func (r *run) id() string {
+	var b [2]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails (crypto/rand)
+	return fmt.Sprintf("%s-%s-%s", r.scenario.Name, r.started.UTC().Format("20060102-150405"), hex.EncodeToString(b[:]))
+}
+
+// elapsed is the time since the first intended start.
+func (r *run) elapsed() time.Duration { return time.Duration(linux.Nano() - r.epoch) }
+
+func (r *run) warn(w record.Warning) { r.warnings = append(r.warnings, w) }
