@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"twomsl/internal/lab"
+	"twomsl/internal/peer"
+)
+
+// The two commands by which the program starts itself again inside a lab. Nobody types them.
+const (
+	initCommand = "lab-init"
+	peerCommand = "peer"
+)
+
+// program is how a lab starts this program again. The path that the user knows is preferred, so that `ps` shows it; where
+// the file has gone, the kernel still has it.
+func program() lab.Program {
+	path, err := os.Executable()
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		path = "/proc/self/exe"
+	}
+	return lab.Program{Path: path, Init: []string{initCommand}, Peer: []string{peerCommand}}
+}
+
+var errInside = errors.New("this command is started by twomsl itself, inside a lab")
+
+func newLabInit() *cobra.Command {
+	return &cobra.Command{
+		Use: initCommand, Hidden: true, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if code := lab.Init(); code != 0 {
+				return failed(errInside)
+			}
+			return nil
+		},
+	}
+}
+
+func newPeer() *cobra.Command {
+	return &cobra.Command{
+		Use: peerCommand + " SIDE", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			f := os.NewFile(lab.ControlFD, "control")
+			conn, err := net.FileConn(f)
+			if err != nil {
+				return failed(fmt.Errorf("%w: %w", errInside, err))
+			}
+			f.Close()
+			if err := peer.Serve(conn); err != nil {
+				return failed(fmt.Errorf("%s: %w", args[0], err))
+			}
+			return nil
+		},
+	}
+}

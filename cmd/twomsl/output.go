@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"twomsl/internal/record"
+	"twomsl/report"
+)
+
+// output is one -o FORMAT[=FILE]; without a file it goes to standard output.
+type output struct{ format, file string }
+
+// outputs are a command's -o flags. It is a pflag.Value.
+type outputs struct {
+	list  []output
+	force bool
+}
+
+func (o *outputs) Set(s string) error {
+	format, file, _ := strings.Cut(s, "=")
+	if !slices.Contains(report.Formats(), format) {
+		return fmt.Errorf("unknown format %q: known are %s", format, strings.Join(report.Formats(), ", "))
+	}
+	o.list = append(o.list, output{format, file})
+	return nil
+}
+
+func (o *outputs) Type() string { return "FORMAT[=FILE]" }
+
+func (o *outputs) String() string {
+	words := make([]string, len(o.list))
+	for i, one := range o.list {
+		words[i] = one.format
+		if one.file != "" {
+			words[i] += "=" + one.file
+		}
+	}
+	return strings.Join(words, ",")
+}
+
+func (o *outputs) flags(f *pflag.FlagSet) {
+	f.VarP(o, "output", "o", "write the report as `FORMAT[=FILE]`, repeatable: "+strings.Join(report.Formats(), ", "))
+	f.BoolVar(&o.force, "force", false, "let -o replace a file that exists")
+}
+
+// check finds out before any load whether every file can be written.
+func (o *outputs) check() error {
+	for _, one := range o.list {
+		if one.file == "" {
+			continue
+		}
+		if _, err := os.Lstat(one.file); err == nil && !o.force {
+			return usage("-o %s=%s: the file exists; choose another name, or --force", one.format, one.file)
+		}
+		if err := writable(filepath.Dir(one.file)); err != nil {
+			return usage("-o %s=%s: %v", one.format, one.file, err)
+		}
+	}
+	return nil
+}
+
+// writable tries whether a file can be made in a directory.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".twomsl-try-*")
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return os.Remove(f.Name())
+}
+
+// human tells where the report for people goes: standard output, unless a format for machines goes there.
+func (o *outputs) human(stdout, stderr io.Writer) io.Writer {
+	for _, one := range o.list {
+		if one.file == "" {
+			return stderr
+		}
+	}
+	return stdout
+}
+
+// write renders the record in every format that was asked for, and for people always.
+func (o *outputs) write(t *record.Trial, path string, stdout, stderr io.Writer) error {
+	if !slices.ContainsFunc(o.list, func(one output) bool { return one.format == "terminal" }) {
+		w := o.human(stdout, stderr)
+		if err := report.Write("terminal", w, t, look(w, "", path)); err != nil {
+			return err
+		}
+	}
+	return o.only(t, "", path, stdout)
+}
+
+// only renders the record in the formats that were asked for.
+func (o *outputs) only(t *record.Trial, side, path string, stdout io.Writer) error {
+	for _, one := range o.list {
+		if one.file == "" {
+			if err := report.Write(one.format, stdout, t, look(stdout, side, path)); err != nil {
+				return err
+			}
+			continue
+		}
+		var b bytes.Buffer
+		if err := report.Write(one.format, &b, t, report.Options{Width: plainWidth, Side: side, RecordPath: path}); err != nil {
+			return err
+		}
+		if err := renameio.WriteFile(one.file, b.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("-o %s=%s: %w", one.format, one.file, err)
+		}
+	}
+	return nil
+}
+
+const (
+	plainWidth = 100 // of a file or a pipe
+	leastWidth = 60
+	mostWidth  = 120
+)
+
+// look fits the report to where it is read.
+func look(w io.Writer, side, path string) report.Options {
+	o := report.Options{Width: plainWidth, Side: side, RecordPath: path}
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return o
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		o.Width = min(max(width, leastWidth), mostWidth)
+	}
+	o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return o
+}

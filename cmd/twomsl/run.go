@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"twomsl/internal/lab"
+	"twomsl/internal/record"
+	"twomsl/internal/trial"
+)
+
+// runFlags are what `twomsl run` can be told.
+type runFlags struct {
+	scenarioFlags
+	outputs outputs
+	records string
+	from    string
+	cpus    cpuFlag
+	quiet   bool
+}
+
+func newRun() *cobra.Command {
+	f := &runFlags{}
+	c := &cobra.Command{
+		Use: "run SCENARIO", GroupID: "main", Args: cobra.ExactArgs(1),
+		Short: "Run a scenario once, in a private pair of hosts, and report what happened",
+		Long: `Runs a scenario once: a name that "twomsl scenarios" lists, or a YAML file. Client and server run in two private
+network namespaces joined by a veth link; nothing outside them is touched. The trial's record is written as one JSON
+file, and the report made from it.`,
+		Example: `  twomsl run incident-18000
+  twomsl run port-exhaustion-small --set close.side=server
+  twomsl run steady-200 --for 30s -o json=trial.json
+  twomsl run incident-18000 -o states`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f.scenarioFlags.flags(c.Flags())
+	f.outputs.flags(c.Flags())
+	c.Flags().StringVar(&f.records, "records", "twomsl-results", "keep records in `DIR`")
+	c.Flags().StringVar(&f.from, "sysctl-from", "", "copy settings into the lab: `host|FILE` (this host's own, or sysctl.conf text)")
+	c.Flags().Var(&f.cpus, "cpus", "pin the peers to processors: `client=0,server=1` (ranges like 0-3, lists like 0+2)")
+	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
+	return c
+}
+
+func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
+	s, err := f.resolve(ref)
+	if err != nil {
+		return err
+	}
+	settings, err := settingsFrom(f.from, s.Topology)
+	if err != nil {
+		return err
+	}
+	if err := f.outputs.check(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(f.records, 0o755); err != nil {
+		return usage("--records: %v", err)
+	}
+	if err := writable(f.records); err != nil {
+		return usage("--records %s: %v", f.records, err)
+	}
+	soft, hard, release := interrupts(stderr)
+	defer release()
+	live := newLive(stderr, f.quiet)
+	t, err := trial.Run(soft, hard, s, trial.Options{
+		Program: program(), Tool: "twomsl " + version(), Command: commandLine(), Settings: settings,
+		CPUs: f.cpus.sides, Watch: live.show, Say: func(text string) { fmt.Fprintln(stderr, "twomsl:", text) },
+	})
+	live.clear()
+	if err != nil {
+		return startError(err)
+	}
+	return f.tell(t, stdout, stderr)
+}
+
+// tell keeps the record and reports; the report comes also where the record cannot be kept.
+func (f *runFlags) tell(t *record.Trial, stdout, stderr io.Writer) error {
+	path, keepErr := record.Write(f.records, t)
+	if err := f.outputs.write(t, path, stdout, stderr); err != nil {
+		return failed(errors.Join(err, keepErr))
+	}
+	switch {
+	case keepErr != nil:
+		return failed(fmt.Errorf("the record could not be kept: %w; free some room or name another --records", keepErr))
+	case t.Status == record.Failed:
+		return &exitError{code: exitFailed}
+	case t.Status == record.Interrupted:
+		return &exitError{code: exitInterrupted}
+	}
+	return nil
+}
+
+// startError tells a machine that cannot from a run that failed before its load.
+func startError(err error) error {
+	var u *lab.UnavailableError
+	if errors.As(err, &u) {
+		return &exitError{code: exitCannot, err: err}
+	}
+	if errors.Is(err, context.Canceled) {
+		return &exitError{code: exitInterrupted, err: errors.New("interrupted before the load started")}
+	}
+	return failed(err)
+}
+
+// interrupts gives two contexts: the first signal ends soft, the second hard.
+func interrupts(stderr io.Writer) (soft, hard context.Context, release func()) {
+	soft, endSoft := context.WithCancel(context.Background())
+	hard, endHard := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-done:
+				return
+			case <-signals:
+			}
+			if n > 0 {
+				endHard()
+				return
+			}
+			fmt.Fprintln(stderr, "\ntwomsl: stopping; what is in flight is finished and reported. Once more to leave at once.")
+			endSoft()
+		}
+	}()
+	return soft, hard, func() { signal.Stop(signals); close(done); endSoft(); endHard() }
+}
+
+// commandLine is what to type to run this again.
+func commandLine() string {
+	words := []string{"twomsl"}
+	for _, a := range os.Args[1:] {
+		if strings.ContainsAny(a, " \t'\"$`\\*?&|;<>()") || a == "" {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		words = append(words, a)
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"twomsl/internal/scenario"
+	"twomsl/internal/trial"
+)
+
+// riskHostPorts is the risk of using this host's own ports.
+const riskHostPorts = "host-ports"
+
+// scenarioFlags choose a scenario and change it.
+type scenarioFlags struct {
+	set      []string
+	topology string
+	rate     string
+	duration string
+	engine   string
+	io       string
+	target   string
+	ipv6     bool
+	allow    []string
+	accept   []string
+}
+
+func (f *scenarioFlags) flags(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.set, "set", nil, "change a field: `FIELD=VALUE`, repeatable (twomsl scenarios NAME shows the fields)")
+	fs.StringVar(&f.topology, "topology", "", "`veth|loopback|host`: two private hosts, one, or this host itself")
+	fs.BoolVar(&f.ipv6, "ipv6", false, "IPv6 instead of IPv4")
+	fs.StringVar(&f.rate, "rate", "", "connections per second: `300/s` or max")
+	fs.StringVar(&f.duration, "for", "", "stop the load after `DURATION`")
+	fs.StringVar(&f.engine, "engine", "", "what drives the connections: `split`")
+	fs.StringVar(&f.io, "io", "", "how it waits for them: `epoll`")
+	fs.StringVar(&f.target, "target", "", "with --topology host: serve and connect at `ADDRESS[:PORT]`, loopback unless allowed")
+	fs.StringArrayVar(&f.allow, "allow-target", nil, "allow `ADDRESS` of this host as a target, at 1000/s for 60 s at most")
+	fs.StringArrayVar(&f.accept, "accept-risk", nil, "accept a risk by its name: `host-ports`")
+}
+
+// overrides turns the flags into the fields that they stand for; --set comes last and wins.
+func (f *scenarioFlags) overrides() ([]string, error) {
+	var out []string
+	add := func(field, value string) {
+		if value != "" {
+			out = append(out, field+"="+value)
+		}
+	}
+	add("topology", f.topology)
+	add("load.rate", f.rate)
+	add("load.stop.after", f.duration)
+	add("engine", f.engine)
+	add("io", f.io)
+	if f.ipv6 {
+		add("family", string(scenario.IPv6))
+	}
+	if f.target != "" {
+		address, port, err := splitTarget(f.target)
+		if err != nil {
+			return nil, err
+		}
+		add("topology", string(scenario.Host))
+		add("server.address", address)
+		add("server.port", port)
+	}
+	return append(out, f.set...), nil
+}
+
+// splitTarget reads ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT.
+func splitTarget(s string) (address, port string, err error) {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().String(), strconv.Itoa(int(ap.Port())), nil
+	}
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return a.String(), "", nil
+	}
+	return "", "", usage("--target %q: write an address, with a port if you like: 127.0.0.1:8080 or [::1]:8080", s)
+}
+
+// resolve gives the scenario that the reference and the flags ask for, checked against what this program can do and what
+// it may do.
+func (f *scenarioFlags) resolve(ref string) (scenario.Scenario, error) {
+	s, err := loadScenario(ref)
+	if err != nil {
+		return s, err
+	}
+	overrides, err := f.overrides()
+	if err != nil {
+		return s, err
+	}
+	changed, setErr := s.With(overrides)
+	if setErr != nil {
+		return s, usage("%w", setErr)
+	}
+	s = changed.Resolve()
+	if err := s.Check(trial.Known); err != nil {
+		return s, usage("%w", err)
+	}
+	return s, f.permit(s)
+}
+
+// loadScenario finds a scenario of the library, or reads a file.
+func loadScenario(ref string) (scenario.Scenario, error) {
+	s, findErr := scenario.Find(ref)
+	if findErr == nil {
+		return s, nil
+	}
+	data, err := os.ReadFile(ref)
+	if err != nil {
+		if !strings.ContainsAny(ref, "/.") { // a name, not a path
+			return s, usage("%w", findErr)
+		}
+		return s, usage("scenario: %w", err)
+	}
+	if s, err = scenario.Parse(ref, data); err != nil {
+		return s, usage("%w", err)
+	}
+	return s, nil
+}
+
+// The bounds for a target that is allowed by name only.
+const (
+	allowedRate = 1000
+	allowedTime = 60 * time.Second
+)
+
+// permit holds a run against the rules for what may be touched: this host's ports only with the risk accepted, and no
+// address but a loopback one unless it is named, and then bounded.
+func (f *scenarioFlags) permit(s scenario.Scenario) error {
+	for _, a := range f.accept {
+		if a != riskHostPorts {
+			return usage("--accept-risk %q: the risk that can be accepted here is %s", a, riskHostPorts)
+		}
+	}
+	if s.Topology != scenario.Host {
+		return nil
+	}
+	if a, err := netip.ParseAddr(s.Server.Address); err == nil && !a.IsLoopback() {
+		if !slices.Contains(f.allow, s.Server.Address) {
+			return refused("target %s is neither in a lab nor a loopback address: nothing else is flooded; "+
+				"if it is an address of this host, name it with --allow-target %s", a, a)
+		}
+		if s.Load.Rate == scenario.Max || s.Load.Rate > allowedRate || s.Load.Stop.After.Std() > allowedTime {
+			return refused("target %s is allowed by name only: at %d/s and %v at most; set --rate and --for",
+				a, allowedRate, allowedTime)
+		}
+	}
+	if !slices.Contains(f.accept, riskHostPorts) {
+		return refused("topology host takes this host's own ports, up to all that connect() chooses from, for a minute after "+
+			"the run; accept it with --accept-risk=%s, or use --topology veth", riskHostPorts)
+	}
+	return nil
+}
