@@ -251,7 +251,7 @@ func (c *checker) goal() {
 
 func (c *checker) capacity(g TimeWaitGoal) {
 	ports, addresses := c.s.clientPorts(), c.s.Client.Addresses
-	if addresses < 1 || addresses > mostAddresses || g.Count > mostTimeWait {
+	if addresses < 1 || g.Count > mostTimeWait {
 		return // said already
 	}
 	if most := int64(ports.Size()) * int64(addresses); g.Count > most {

@@ -116,6 +116,19 @@ func TestCheckTells(t *testing.T) {
 			func(s *Scenario) { s.Client.LocalPortRange = PortRange{5, 2} },
 		},
 		{
+			"client.local_port_range: 1024-70000 is not possible; allowed: 1024-65535 or a part of it",
+			func(s *Scenario) { s.Client.LocalPortRange = PortRange{1024, 70000} },
+		},
+		{
+			"client.local_port_range: 40000-61000 is not within 32768-60999, and the kernel ignores a bound outside the " +
+				`namespace's range: set sysctl.client.net.ipv4.ip_local_port_range to "32768 61000" too`,
+			func(s *Scenario) { s.Client.LocalPortRange = PortRange{40000, 61000} },
+		},
+		{
+			"client.addresses: 0 is not possible; allowed: 1 to 1000",
+			func(s *Scenario) { s.Client.Addresses, s.Load.Stop.TimeWait = 0, goalOf(ClientSide, 5) },
+		},
+		{
 			"client.local_port_range: 20000-61000 is not within 32768-60999, and the kernel ignores a bound outside the " +
 				`namespace's range: set sysctl.client.net.ipv4.ip_local_port_range to "20000 61000" too`,
 			func(s *Scenario) { s.Client.LocalPortRange = PortRange{20000, 61000} },
@@ -282,6 +295,7 @@ func TestCheckAllows(t *testing.T) {
 			s.Sysctl.Both = map[string]string{portRangeKey: "1024 65535"}
 			s.Load.Stop.TimeWait = goalOf(ClientSide, 64_512)
 		},
+		"one port":       func(s *Scenario) { s.Client.LocalPortRange = PortRange{40000, 40000} },
 		"host":           func(s *Scenario) { s.Topology, s.Server.Address = Host, "127.0.0.1" },
 		"host, range":    func(s *Scenario) { s.Topology, s.Client.LocalPortRange = Host, PortRange{1024, 65535} },
 		"host, goal":     func(s *Scenario) { s.Topology, s.Load.Stop.TimeWait = Host, goalOf(ClientSide, 64_512) },

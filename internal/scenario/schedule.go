@@ -100,7 +100,7 @@ func binary(r float64) (top, bottom uint64) {
 	frac, exp := math.Frexp(r)
 	top, exp = uint64(frac*(1<<53)), exp-53
 	switch {
-	case exp > 10: // faster than a number of 64 bits; everything is due at once
+	case exp > 11: // faster than a number of 64 bits; everything is due at once
 		return math.MaxUint64, 1
 	case exp >= 0:
 		return top << exp, 1

@@ -86,6 +86,28 @@ func TestFraction(t *testing.T) {
 	}
 }
 
+// Far outside of what a load can be, a schedule is still the right one.
+func TestScheduleOfExtremeRates(t *testing.T) {
+	tests := []struct {
+		rate Rate
+		n    int64
+		want time.Duration
+	}{
+		{1 << 62, 1 << 62, time.Second},
+		{1 << 63, 1 << 62, time.Second / 2},
+		{1e300, 1 << 62, time.Second / 4}, // as fast as 64 bits can tell
+		{1.0 / 7200, 5, 10 * time.Hour},
+		{1.0 / 86400, 365, 365 * 24 * time.Hour},
+		{1e-300, 1, math.MaxInt64},
+	}
+	for _, tt := range tests {
+		got := NewSchedule(tt.rate).At(tt.n)
+		if off := got - tt.want; off < -time.Microsecond || off > time.Microsecond {
+			t.Errorf("%g/s: At(%d) = %s, want %s", float64(tt.rate), tt.n, got, tt.want)
+		}
+	}
+}
+
 func TestScheduleProperties(t *testing.T) {
 	rates := []string{"1/s", "3/s", "7/s", "200/s", "333.333/s", "90/m", "100/m", "1/m", "999983/s", "1000000/s", "0.7/s"}
 	for _, text := range rates {

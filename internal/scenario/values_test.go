@@ -36,11 +36,15 @@ func TestValuesRead(t *testing.T) {
 		{"64B", new(Size), Size(64)},
 		{"4KiB", new(Size), Size(4096)},
 		{"1MiB", new(Size), Size(1 << 20)},
+		{"8589934591GiB", new(Size), Size(8589934591 << 30)},
 		{"32768-60999", new(PortRange), PortRange{32768, 60999}},
+		{"1-65535", new(PortRange), PortRange{1, 65535}},
+		{"5-5", new(PortRange), PortRange{5, 5}},
 		{"off", new(PortRange), PortRange{}},
 		{"off", new(Linger), Linger{}},
 		{"0", new(Linger), Linger{On: true}},
 		{"5s", new(Linger), Linger{On: true, Seconds: 5}},
+		{"3600", new(Linger), Linger{On: true, Seconds: 3600}},
 	}
 	for _, tt := range tests {
 		if err := tt.into.UnmarshalText([]byte(tt.text)); err != nil {
@@ -57,6 +61,7 @@ func TestValuesRefuse(t *testing.T) {
 		"1e-323/m": new(Rate), "fast": new(Rate), "10": new(Duration), "10 seconds": new(Duration),
 		"64": new(Size), "64kb": new(Size), "-1B": new(Size), "9223372036854775807KiB": new(Size),
 		"1024": new(PortRange), "0-1024": new(PortRange), "2-1": new(PortRange), "1-65536": new(PortRange),
+		"x-5": new(PortRange), "-5": new(PortRange), "5-x": new(PortRange), "8589934592GiB": new(Size),
 		"on": new(Linger), "-1": new(Linger), "3601": new(Linger),
 	} {
 		if err := into.UnmarshalText([]byte(text)); err == nil {
