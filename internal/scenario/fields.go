@@ -131,7 +131,7 @@ func read(v reflect.Value, text string) error {
 		}
 		v.SetInt(n)
 	default:
-		// A new kind of field needs its reader here; TestEveryFieldReads finds it before a user does.
+		// A new kind of field needs its reader here; TestParseEveryField finds it missing before a user does.
 		return fmt.Errorf("a %s cannot be written here", v.Type())
 	}
 	return nil
