@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -49,12 +48,10 @@ func newPeer() *cobra.Command {
 	return &cobra.Command{
 		Use: peerCommand + " SIDE", Hidden: true, Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			f := os.NewFile(lab.ControlFD, "control")
-			conn, err := net.FileConn(f)
+			conn, err := peer.Inherited(lab.ControlFD)
 			if err != nil {
 				return failed(fmt.Errorf("%w: %w", errInside, err))
 			}
-			f.Close()
 			if err := peer.Serve(conn); err != nil {
 				return failed(fmt.Errorf("%s: %w", args[0], err))
 			}

@@ -41,6 +41,13 @@ const procSys = "/proc/sys"
 // procSelf is where counters are read: every thread of a peer is in its namespace.
 const procSelf = "/proc/self"
 
+// Inherited is the control connection that the conductor left under a descriptor.
+func Inherited(fd uintptr) (net.Conn, error) {
+	f := os.NewFile(fd, "control")
+	defer f.Close() // FileConn makes its own descriptor
+	return net.FileConn(f)
+}
+
 // Serve answers the conductor on conn until it goes away.
 func Serve(conn net.Conn) error {
 	a := &agent{}

@@ -146,11 +146,11 @@ func (c *checker) client() {
 func (c *checker) addresses(n int) {
 	most, why := mostAddresses, ""
 	switch {
-	case c.s.Topology == Host:
-		most, why = 1, "topology host adds no addresses to this host"
-	case c.s.Topology == Loopback && c.s.Family == IPv6:
+	case c.s.Topology != Veth && c.s.Family == IPv6:
 		most, why = 1, "the IPv6 loopback has only ::1"
-	case c.s.Topology == Loopback:
+	case c.s.Topology == Host && !loopbackV4(c.s.Server.Address):
+		most, why = 1, "topology host adds no addresses to this host"
+	case c.s.Topology != Veth:
 		most, why = mostLoopback, "from 127.0.0.0/8"
 	}
 	if n >= 1 && n <= most {
@@ -164,6 +164,12 @@ func (c *checker) addresses(n int) {
 		text += " (" + why + ")"
 	}
 	c.add("client.addresses", "%s", text)
+}
+
+// loopbackV4 tells whether the server of topology host is reached from 127.0.0.0/8; "" stands for 127.0.0.1.
+func loopbackV4(address string) bool {
+	a, err := netip.ParseAddr(address)
+	return address == "" || err == nil && a.Is4() && a.IsLoopback()
 }
 
 // localPorts: the kernel takes a socket's bound only where it lies within the namespace's range, and says nothing
@@ -276,10 +282,6 @@ func (c *checker) sysctls() {
 }
 
 func (c *checker) sysctl(path, key, value string) {
-	if c.s.Topology == Host {
-		c.add(path, "a run never touches this host's settings: leave it out, or choose topology veth or loopback")
-		return
-	}
 	if !validKey.MatchString(key) {
 		c.add(path, "%q is no setting of a network namespace, and no other can be written in a lab; write it like "+
 			"net.ipv4.tcp_tw_reuse%s", key, dotted(key))

@@ -97,7 +97,9 @@ func TestCheckTells(t *testing.T) {
 		},
 		{
 			"client.addresses: 2 is not possible; allowed: 1 (topology host adds no addresses to this host)",
-			func(s *Scenario) { s.Topology, s.Client.Addresses = Host, 2 },
+			func(s *Scenario) {
+				s.Topology, s.Server.Address, s.Client.Addresses = Host, "10.0.0.1", 2
+			},
 		},
 		{"client.workers: 257 is not possible; allowed: 0 to 256", func(s *Scenario) { s.Client.Workers = 257 }},
 		{"client.timeout: 9ms is not possible; allowed: 10ms to 5m0s", func(s *Scenario) {
@@ -248,10 +250,6 @@ func TestCheckTells(t *testing.T) {
 			`sysctl.client.net.ipv4.ip_local_port_range: "1000 60999" is no range that the kernel takes: write two ports, ` +
 				`1024 to 65535, like "32768 60999"`,
 			func(s *Scenario) { s.Sysctl.Client = map[string]string{portRangeKey: "1000 60999"} },
-		},
-		{
-			"sysctl.both.net.x: a run never touches this host's settings: leave it out, or choose topology veth or loopback",
-			func(s *Scenario) { s.Topology, s.Sysctl.Both = Host, map[string]string{"net.x": "1"} },
 		},
 	}
 	for _, tt := range tests {

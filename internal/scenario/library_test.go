@@ -40,10 +40,12 @@ func TestLibraryAsks(t *testing.T) {
 		"incident-18000": func(s *Scenario) {
 			s.Close.Side, s.Client.Addresses, s.Load.Hold = ServerSide, 4, 10*second
 			s.Load.Stop = Stop{After: 25 * second, TimeWait: goalOf(ServerSide, 18122)}
+			s.Sysctl.Both = map[string]string{"net.ipv4.tcp_rfc1337": "1"}
 		},
 		"port-exhaustion": func(s *Scenario) {
 			s.Client.LocalPortRange = PortRange{32768, 60999}
 			s.Load.Stop = Stop{After: 75 * second, Failures: 50}
+			s.Sysctl.Both = map[string]string{"net.ipv4.tcp_rfc1337": "1"}
 		},
 		"port-exhaustion-small": func(s *Scenario) {
 			s.Load.Rate = 200

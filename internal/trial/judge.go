@@ -36,7 +36,7 @@ func (r *run) judge(t *record.Trial) {
 	}
 	for _, w := range []func(*record.Trial) *record.Warning{
 		r.goalNotReached, r.rangeNotFilled, r.loopbackReuse, r.bucketOverflow, r.vanished, r.scheduleLate, r.stolen,
-		r.otherLife,
+		r.otherLife, r.hostSettings,
 	} {
 		if found := w(t); found != nil {
 			r.warn(*found)
@@ -152,6 +152,19 @@ func (r *run) stolen(t *record.Trial) *record.Warning {
 		Text:   fmt.Sprintf("the hypervisor took %.1f s of processor time during the run", *e.StealSeconds),
 		Advice: "timings are doubtful: repeat on a quieter machine; counts are not touched",
 		Spoils: timings,
+	}
+}
+
+// hostSettings says that topology host ran without what the scenario sets.
+func (r *run) hostSettings(t *record.Trial) *record.Warning {
+	if t.Scenario.Topology != string(scenario.Host) || len(t.Sides.Client.Sysctls.Refused)+len(t.Sides.Server.Sysctls.Refused) == 0 {
+		return nil
+	}
+	return &record.Warning{
+		Code:   "settings-not-applied",
+		Text:   "the scenario sets what this host does not have, and a run never writes this host's settings",
+		Advice: "the figures are those of this host as it is: use --set topology=veth for the scenario itself",
+		Spoils: append([]string{"first_exhaustion_seconds", "ports.peak_share"}, counts...),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"strings"
 
 	"twomsl/client"
 	"twomsl/internal/lab"
@@ -80,6 +81,10 @@ func (r *run) greet(s *side, addrs []netip.Prefix, own map[string]string) (err e
 		}
 	}
 	settings, refused := r.settings(s, own)
+	if r.scenario.Topology == scenario.Host {
+		s.sysctls.Refused = differing(settings, s.hello.Defaults)
+		return nil
+	}
 	if len(settings) > 0 {
 		if s.sysctls, err = s.remote.Sysctls(r.hard, peer.Settings{Settings: settings}); err != nil {
 			return err
@@ -98,6 +103,18 @@ func (r *run) settings(s *side, own map[string]string) (out []sysctl.Setting, re
 		out = append(out, sysctl.Ordered(m)...)
 	}
 	return out, refused
+}
+
+// differing lists the settings that this host would need and does not have: a run never writes this host's own.
+func differing(wanted []sysctl.Setting, has map[string]string) (out []record.SysctlRefusal) {
+	for _, w := range wanted {
+		if value, there := has[w.Key]; !there || strings.Join(strings.Fields(value), " ") != w.Value {
+			out = append(out, record.SysctlRefusal{
+				Key: w.Key, Asked: w.Value, Reason: fmt.Sprintf("this host has %q, and a run never writes this host's settings", value),
+			})
+		}
+	}
+	return out
 }
 
 // insist refuses to run without a setting that the scenario itself names: it would be another scenario.

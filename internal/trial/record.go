@@ -74,7 +74,7 @@ func (r *run) side(s *side) record.Side {
 		out.TimeWait.BytesEach = &n
 	}
 	out.TimeWait.Peak = peakOf(s.samples)
-	out.TimeWait.Plateau = plateauOf(s.samples)
+	out.TimeWait.Plateau = plateauOf(s.samples, r.loadSeconds*1e3)
 	res := s.result
 	if res == nil {
 		return out
@@ -105,22 +105,32 @@ func peakOf(samples []record.Sample) *int64 {
 }
 
 const (
-	// plateauShare is the last part of the samples that must stand level to be called a plateau.
+	// plateauShare is the last part of the load's samples that must stand level to be called a plateau.
 	plateauShare = 4
+	// plateauLeast is how many samples that takes.
+	plateauLeast = 4
 	// plateauSpread is by how much they may differ, as a share of their greatest.
 	plateauSpread = 0.05
 )
 
-// plateauOf is the median of the last quarter of the samples, where these keep within 5 %.
-func plateauOf(samples []record.Sample) *int64 {
-	var counts []int64
+// plateauOf is the median of the samples of the hold, or where there is none of the last quarter of the load, if these
+// keep within 5 %. loadMS is the load's length.
+func plateauOf(samples []record.Sample, loadMS float64) *int64 {
+	var load, hold []int64
 	for i := range samples {
-		if n := samples[i].TimeWait; n != nil {
-			counts = append(counts, *n)
+		switch n := samples[i].TimeWait; {
+		case n == nil:
+		case samples[i].AtMS < loadMS:
+			load = append(load, *n)
+		default:
+			hold = append(hold, *n)
 		}
 	}
-	last := counts[len(counts)-len(counts)/plateauShare:]
-	if len(last) < plateauShare {
+	last := hold
+	if len(hold) < plateauLeast {
+		last = load[len(load)-len(load)/plateauShare:]
+	}
+	if len(last) < plateauLeast {
 		return nil
 	}
 	last = slices.Sorted(slices.Values(last))
@@ -261,6 +271,7 @@ func (r *run) environment() record.Environment {
 	}
 	if r.scenario.Topology != scenario.Veth {
 		e.Unmeasured["ledger"] = "both sides share one namespace, and so its counters"
+		e.Unmeasured["offloads"] = "no link: both sides are in one namespace"
 	}
 	return e
 }
