@@ -27,8 +27,8 @@ func costs(s *screen, t *record.Trial) {
 		default:
 			text += seconds(load)
 		}
-		if sampling > 0 && load > 0 {
-			text += "; sampling took " + share(sampling, load+sampling) + " of its time"
+		if whole := t.Phases.LoadSeconds + t.Phases.HoldSeconds; sampling > 0 && whole > 0 {
+			text += "; sampling took " + share(sampling, whole) + " of one processor"
 		}
 		s.row(label, text)
 	}
@@ -59,6 +59,9 @@ func machine(s *screen, t *record.Trial) {
 	}
 	if e.Arch != "" {
 		parts = append(parts, clean(e.Arch))
+	}
+	if e.CPUModel != "" {
+		parts = append(parts, clean(e.CPUModel))
 	}
 	if e.CPUs > 0 {
 		parts = append(parts, counted(int64(e.CPUs), "processor", "processors"))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/term"
 
@@ -31,8 +32,33 @@ func (l *live) show(m trial.Moment) {
 		return
 	}
 	l.shown = true
-	fmt.Fprintf(l.w, clearLine+"%s %.0f s  %d opened  %d failed  TIME_WAIT client %d server %d  (look: twomsl states --pid %d)",
-		m.Phase, m.Elapsed.Seconds(), m.Opened, m.Failed, m.TimeWait.Client, m.TimeWait.Server, m.PID.Server)
+	text := fmt.Sprintf("%s %.0f s  TIME_WAIT: client %s, server %s  %s opened, %s failed", m.Phase, m.Elapsed.Seconds(),
+		grouped(m.TimeWait.Client), grouped(m.TimeWait.Server), grouped(m.Opened), grouped(m.Failed))
+	if m.Phase == "hold" {
+		text += fmt.Sprintf("  look yourself: twomsl states --pid %d", m.PID.Server)
+	}
+	fmt.Fprint(l.w, clearLine+clip(text, l.width()))
+}
+
+// width is the terminal's, less one column: a full line would wrap, and could not be taken back.
+func (l *live) width() int {
+	if f, ok := l.w.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 1 {
+			return w - 1
+		}
+	}
+	return leastWidth - 1
+}
+
+func clip(text string, width int) string { return text[:min(len(text), width)] }
+
+// grouped writes a count in thousands: 18,122.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // clear takes the line away before the report.
