@@ -25,27 +25,27 @@ const (
 
 // Trial is one scenario, run once.
 type Trial struct {
-	Schema      string        `json:"schema"`
-	ID          string        `json:"id"` // SCENARIO-YYYYMMDD-HHMMSS-XXXX, also the file's name
-	Tool        string        `json:"tool"`
-	Status      Status        `json:"status"`
-	Failure     *Failure      `json:"failure"` // nil unless Status is failed
-	StartedAt   time.Time     `json:"started_at"`
-	Command     string        `json:"command"` // what to type to repeat it
-	Scenario    Scenario      `json:"scenario"`
-	Engine      string        `json:"engine"`  // split/epoll, ...
-	Workers     SidePair[int] `json:"workers"` // threads that drive connections, per side
-	Phases      Phases        `json:"phases"`
-	Sides       Sides         `json:"sides"`
-	Connections Connections   `json:"connections"`
-	Outcomes    []Outcome     `json:"outcomes"`
-	Rate        Rate          `json:"rate"`
-	Latency     Latency       `json:"latency"`
-	Ports       []Tuple       `json:"ports"`
-	Bytes       Bytes         `json:"bytes"`
-	Ledger      Ledger        `json:"ledger"`
-	Warnings    []Warning     `json:"warnings"`
-	Environment Environment   `json:"environment"`
+	Schema      string        `json:"schema"`      // twomsl/trial/v1
+	ID          string        `json:"id"`          // SCENARIO-YYYYMMDD-HHMMSS-XXXX, also the file's name
+	Tool        string        `json:"tool"`        // the program and its version
+	Status      Status        `json:"status"`      // complete, interrupted or failed
+	Failure     *Failure      `json:"failure"`     // nil unless Status is failed
+	StartedAt   time.Time     `json:"started_at"`  // UTC
+	Command     string        `json:"command"`     // what to type to repeat it
+	Scenario    Scenario      `json:"scenario"`    // what was asked for
+	Engine      string        `json:"engine"`      // split/epoll, ...
+	Workers     SidePair[int] `json:"workers"`     // threads that drive connections, per side
+	Phases      Phases        `json:"phases"`      // how long each part took
+	Sides       Sides         `json:"sides"`       // what either side's own kernel view showed
+	Connections Connections   `json:"connections"` // the client's count
+	Outcomes    []Outcome     `json:"outcomes"`    // by side, phase and errno
+	Rate        Rate          `json:"rate"`        // asked for and reached
+	Latency     Latency       `json:"latency"`     // of connect()
+	Ports       []Tuple       `json:"ports"`       // by tuple, with the forecast
+	Bytes       Bytes         `json:"bytes"`       // written, read, lost
+	Ledger      Ledger        `json:"ledger"`      // what became of every TIME_WAIT
+	Warnings    []Warning     `json:"warnings"`    // what the figures should not be trusted for
+	Environment Environment   `json:"environment"` // the machine
 }
 
 // Failure is why a trial ended early, with what the side that died said last on its standard error.

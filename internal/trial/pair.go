@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"twomsl/client"
 	"twomsl/internal/lab"
 	"twomsl/internal/linux"
@@ -32,10 +34,10 @@ func (r *run) pair() error {
 	if err != nil {
 		return err
 	}
-	if err := r.greet(r.client, clientAddrs, r.scenario.Sysctl.Client); err != nil {
-		return err
-	}
-	if err := r.greet(r.server, []netip.Prefix{serverAddr}, r.scenario.Sysctl.Server); err != nil {
+	var both errgroup.Group
+	both.Go(func() error { return r.greet(r.client, clientAddrs, r.scenario.Sysctl.Client) })
+	both.Go(func() error { return r.greet(r.server, []netip.Prefix{serverAddr}, r.scenario.Sysctl.Server) })
+	if err := both.Wait(); err != nil {
 		return err
 	}
 	if r.life, err = lifeOfTimeWait(); err != nil {

@@ -4,8 +4,10 @@ package trial
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"strings"
+
+	"github.com/montanaflynn/stats"
 
 	"twomsl/internal/machine"
 	"twomsl/internal/record"
@@ -79,7 +81,7 @@ func (r *run) side(s *side) record.Side {
 	if res == nil {
 		return out
 	}
-	out.States = record.SideStates{Peak: res.Peak, End: res.End}
+	out.States = record.SideStates{Peak: everyState(res.Peak), End: everyState(res.End)}
 	out.Counters, out.Sampler = res.Counters, res.Sampler
 	if res.LongestLeftMS > 0 {
 		l := float64(res.LongestLeftMS) / 1e3
@@ -90,6 +92,18 @@ func (r *run) side(s *side) record.Side {
 	}
 	if res.Server != nil {
 		out.CPU = res.Server.CPU
+	}
+	return out
+}
+
+// everyState names also the states that were counted and found empty, so that scripts find each of them. CLOSED is no
+// socket and cannot be counted.
+func everyState(c record.Counts) record.Counts {
+	out := record.Counts{}
+	for _, s := range record.States {
+		if s != record.Closed {
+			out[s] = c[s]
+		}
 	}
 	return out
 }
@@ -116,14 +130,14 @@ const (
 // plateauOf is the median of the samples of the hold, or where there is none of the last quarter of the load, if these
 // keep within 5 %. loadMS is the load's length.
 func plateauOf(samples []record.Sample, loadMS float64) *int64 {
-	var load, hold []int64
+	var load, hold stats.Float64Data
 	for i := range samples {
 		switch n := samples[i].TimeWait; {
 		case n == nil:
 		case samples[i].AtMS < loadMS:
-			load = append(load, *n)
+			load = append(load, float64(*n))
 		default:
-			hold = append(hold, *n)
+			hold = append(hold, float64(*n))
 		}
 	}
 	last := hold
@@ -133,12 +147,14 @@ func plateauOf(samples []record.Sample, loadMS float64) *int64 {
 	if len(last) < plateauLeast {
 		return nil
 	}
-	last = slices.Sorted(slices.Values(last))
-	low, high := last[0], last[len(last)-1]
-	if high == 0 || float64(high-low) > plateauSpread*float64(high) {
+	low, lowErr := last.Min()
+	high, highErr := last.Max()
+	median, medianErr := last.Median()
+	if lowErr != nil || highErr != nil || medianErr != nil || high == 0 || high-low > plateauSpread*high {
 		return nil
 	}
-	return &last[len(last)/2]
+	n := int64(math.Round(median))
+	return &n
 }
 
 // connections fills in what the client counted, or what it last told where it died.

@@ -1,0 +1,149 @@
+package record
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write docs/RECORD.md anew")
+
+// docs/RECORD.md is this package's comments, so that the schema that people read is the one that is written.
+func TestTheSchemaIsDocumented(t *testing.T) {
+	const file = "../../docs/RECORD.md"
+	want := schemaPage(t)
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("docs/RECORD.md is not what the comments say; go test ./internal/record -update:\n%s", diff)
+	}
+}
+
+const schemaIntro = `# The record of a trial
+
+Made from the comments of internal/record by its test; ` + "`go test ./internal/record -update`" + ` writes it anew.
+
+One JSON file per trial, schema ` + "`" + Schema + "`" + `. Fields may be added; those below keep their names and are always there.
+What was not measured is null, and a warning or ` + "`environment.unmeasured`" + ` says why. Units stand in the names.
+`
+
+func schemaPage(t *testing.T) string {
+	t.Helper()
+	types := structs(t)
+	var b strings.Builder
+	b.WriteString(schemaIntro)
+	written := map[string]bool{}
+	queue := []reflect.Type{reflect.TypeFor[Trial]()}
+	for len(queue) > 0 {
+		typ := queue[0]
+		queue = queue[1:]
+		name := typ.Name()
+		if written[name] {
+			continue
+		}
+		written[name] = true
+		info := types[name]
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| field | type | meaning |\n| --- | --- | --- |\n", name, oneLine(info.doc))
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if tag == "" {
+				t.Errorf("%s.%s has no name in JSON", name, f.Name)
+			}
+			kind, inner := jsonType(f.Type)
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", tag, kind, oneLine(info.fields[f.Name]))
+			if inner != nil {
+				queue = append(queue, inner)
+			}
+		}
+	}
+	return b.String()
+}
+
+// jsonType names a field's type as JSON has it, and the struct behind it, if any.
+func jsonType(t reflect.Type) (string, reflect.Type) {
+	switch {
+	case t.PkgPath() == "time":
+		return "time (RFC 3339)", nil
+	case t.PkgPath() == "encoding/json":
+		return "object", nil
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		name, inner := jsonType(t.Elem())
+		return name + " or null", inner
+	case reflect.Slice:
+		name, inner := jsonType(t.Elem())
+		return "list of " + name, inner
+	case reflect.Map:
+		name, inner := jsonType(t.Elem())
+		return "name -> " + name, inner
+	case reflect.Struct:
+		if strings.HasPrefix(t.Name(), "SidePair[") {
+			name, inner := jsonType(t.Field(0).Type)
+			return "client, server: " + name, inner
+		}
+		return "[" + t.Name() + "](#" + strings.ToLower(t.Name()) + ")", t
+	case reflect.String:
+		return "text", nil
+	case reflect.Bool:
+		return "true or false", nil
+	}
+	return "number", nil
+}
+
+type structDoc struct {
+	doc    string
+	fields map[string]string
+}
+
+// structs reads the comments of this package's types and fields.
+func structs(t *testing.T) map[string]structDoc {
+	t.Helper()
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range []string{"record.go", "state.go", "cause.go"} {
+		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	p, err := doc.NewFromFiles(fset, files, "twomsl/internal/record", doc.PreserveAST)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]structDoc{}
+	for _, typ := range p.Types {
+		s := structDoc{doc: typ.Doc, fields: map[string]string{}}
+		if st, ok := typ.Decl.Specs[0].(*ast.TypeSpec).Type.(*ast.StructType); ok {
+			for _, f := range st.Fields.List {
+				for _, n := range f.Names {
+					s.fields[n.Name] = f.Doc.Text() + " " + f.Comment.Text()
+				}
+			}
+		}
+		out[typ.Name] = s
+	}
+	return out
+}
+
+func oneLine(s string) string {
+	return strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "|", `\|`)
+}
