@@ -87,7 +87,7 @@ type Client struct {
 	// LocalPortRange sets IP_LOCAL_PORT_RANGE (Linux 6.3) on each socket; off leaves the choice to the namespace.
 	LocalPortRange PortRange `yaml:"local_port_range" json:"local_port_range"`
 	Workers        int       `yaml:"workers" json:"workers"` // threads; 0: half the processors
-	// Timeout ends a connection that makes no progress.
+	// Timeout ends a connection that is not over this long after its connect().
 	Timeout Duration `yaml:"timeout" json:"timeout"`
 }
 

@@ -172,9 +172,7 @@ func (r *run) connections(t *record.Trial) {
 		}
 		t.Latency = c.Latency
 		t.Outcomes = append(t.Outcomes, c.Outcomes...)
-		if r.stoppedBy == "" {
-			t.Phases.StoppedBy = c.StoppedBy
-		}
+		t.Phases.StoppedBy = c.StoppedBy // its own reason may have come before the conductor's
 		if r.scenario.Load.Stop.TimeWait == nil {
 			t.Phases.LoadSeconds, r.loadOpened = c.LoadSeconds, c.Progress.Opened
 		}
