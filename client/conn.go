@@ -53,6 +53,7 @@ func (w *worker) start(n, intended int64) {
 	}
 	tuple := source*len(p.Destinations) + dest
 	called := linux.Nano()
+	w.rec.started(called, intended, p.Rate)
 	if e := linux.Connect(fd, &w.c.dests[dest]); e != 0 && e != linux.EINPROGRESS {
 		if e == linux.EADDRNOTAVAIL {
 			w.c.exhausted(tuple, linux.Nano())
@@ -61,7 +62,6 @@ func (w *worker) start(n, intended int64) {
 		w.fail(tally.Connect, tally.Errno(e))
 		return
 	}
-	w.rec.started(called, intended, p.Rate)
 	i := w.take()
 	c := &w.conns[i]
 	c.fd, c.tuple, c.step, c.moved, c.op, c.gone = int32(fd), int32(tuple), connecting, 0, 0, false

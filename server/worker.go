@@ -75,8 +75,7 @@ func (w *worker) shut() {
 
 // run is the worker's whole life.
 func (w *worker) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // never unlocked: a thread that may be pinned ends with its worker
 	if err := linux.PinThread(w.s.plan.CPUs); err != nil {
 		w.s.fail(fmt.Errorf("server worker %d: %w", w.id, err))
 		return

@@ -15,6 +15,7 @@ import (
 
 	"twomsl/client"
 	"twomsl/internal/linux"
+	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/internal/teardown"
 	"twomsl/server"
@@ -56,10 +57,10 @@ func New(t testing.TB, o Options) *Pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Pair{t: t, Address: Reserve(t, o.Listen)}
 	if o.Client.Destinations == nil {
-		o.Client.Destinations = []netip.AddrPort{p.Address}
+		o.Client.Destinations = []netip.AddrPort{Reserve(t, o.Listen)}
 	}
+	p := &Pair{t: t, Address: o.Client.Destinations[0]}
 	o.Client.Steps, o.Server.Steps = strategy.Client, strategy.Server
 	ClientPlan(&o.Client)
 	serverPlan(&o.Server, &o.Client)
@@ -189,6 +190,16 @@ func Result(t testing.TB, c *client.Client) client.Result {
 		t.Errorf("%d opened are not %d ok, %d failed and %d unfinished", p.Opened, p.OK, p.Failed, res.Unfinished)
 	}
 	return res
+}
+
+// OnlyOK holds outcomes to one line: n connections that were good.
+func OnlyOK(t testing.TB, n int64, outcomes ...[]record.Outcome) {
+	t.Helper()
+	for _, side := range outcomes {
+		if len(side) != 1 || side[0].Cause != string(record.OK) || side[0].Count != n {
+			t.Errorf("%+v, expected %d good ones and nothing else", side, n)
+		}
+	}
 }
 
 // Done waits for a channel to be closed.
