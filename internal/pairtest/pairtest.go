@@ -63,7 +63,7 @@ func New(t testing.TB, o Options) *Pair {
 	p := &Pair{t: t, Address: o.Client.Destinations[0]}
 	o.Client.Steps, o.Server.Steps = strategy.Client, strategy.Server
 	ClientPlan(&o.Client)
-	serverPlan(&o.Server, &o.Client)
+	ServerPlan(&o.Server, &o.Client)
 	Procs(t, o.Client.Workers+o.Server.Workers)
 	if p.Server, err = server.New(o.Server); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,8 @@ func ClientPlan(c *client.Plan) {
 	}
 }
 
-func serverPlan(s *server.Plan, c *client.Plan) {
+// ServerPlan fills in what a plan leaves out: one worker, and what the client plan says.
+func ServerPlan(s *server.Plan, c *client.Plan) {
 	if s.Listen == nil {
 		s.Listen = c.Destinations
 	}
