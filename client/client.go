@@ -42,10 +42,10 @@ type Client struct {
 
 // New makes a client for the plan; nothing is opened before Start.
 func New(plan Plan) (*Client, error) {
-	if plan.Workers < 1 || plan.Concurrency < plan.Workers || plan.Tuples() == 0 || plan.Until <= 0 {
-		return nil, fmt.Errorf("client plan: %d workers, %d connections in flight, %d tuples, until %v: each must be 1 or "+
-			"more, and there must be as many connections in flight as workers",
-			plan.Workers, plan.Concurrency, plan.Tuples(), plan.Until)
+	if plan.Workers < 1 || plan.Concurrency < plan.Workers || plan.Tuples() == 0 || plan.Until <= 0 || plan.Request < 1 {
+		return nil, fmt.Errorf("client plan: %d workers, %d connections in flight, %d tuples, until %v, a request of %v: "+
+			"each must be 1 or more, and there must be as many connections in flight as workers",
+			plan.Workers, plan.Concurrency, plan.Tuples(), plan.Until, plan.Request)
 	}
 	c := &Client{
 		plan: plan, schedule: scenario.NewSchedule(plan.Rate),
@@ -100,9 +100,8 @@ func (c *Client) SetLimit(n int64) { c.limit.Store(n) }
 
 // Stop ends the starting of connections; those in flight are finished. reason stands in the record.
 func (c *Client) Stop(reason string) {
-	if c.stopped.CompareAndSwap(0, linux.Nano()) {
-		c.reason.Store(&reason)
-	}
+	c.reason.CompareAndSwap(nil, &reason) // first: who sees the stop finds its reason
+	c.stopped.CompareAndSwap(0, linux.Nano())
 }
 
 // Abort gives up the connections in flight, too.

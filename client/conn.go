@@ -31,7 +31,7 @@ type conn struct {
 	moved      int32 // bytes of the current step that are through
 	step       step
 	op         uint8
-	eof        bool
+	gone       bool  // the peer ended it first, by FIN or by RST
 	called     int64 // when connect() was called
 	intended   int64
 }
@@ -53,6 +53,7 @@ func (w *worker) start(n, intended int64) {
 	}
 	tuple := source*len(p.Destinations) + dest
 	called := linux.Nano()
+	w.rec.started(called, intended, p.Rate)
 	if e := linux.Connect(fd, &w.c.dests[dest]); e != 0 && e != linux.EINPROGRESS {
 		if e == linux.EADDRNOTAVAIL {
 			w.c.exhausted(tuple, linux.Nano())
@@ -61,10 +62,9 @@ func (w *worker) start(n, intended int64) {
 		w.fail(tally.Connect, tally.Errno(e))
 		return
 	}
-	w.rec.started(called, intended, p.Rate)
 	i := w.take()
 	c := &w.conns[i]
-	c.fd, c.tuple, c.step, c.moved, c.op, c.eof = int32(fd), int32(tuple), connecting, 0, 0, false
+	c.fd, c.tuple, c.step, c.moved, c.op, c.gone = int32(fd), int32(tuple), connecting, 0, 0, false
 	c.called, c.intended = called, intended
 	if e := w.poller.AddConnection(fd, uint64(c.generation)<<32|uint64(uint32(i))); e != 0 {
 		w.end(i, tally.Option, tally.Errno(e))
@@ -215,9 +215,10 @@ func (w *worker) readEOF(i int32) bool {
 			return false
 		case e != 0:
 			w.rec.tally.Add(tally.Close, tally.Errno(e))
+			c.gone = true
 			return true
 		case n == 0:
-			c.eof = true
+			c.gone = true
 			return true
 		}
 		w.rec.read += int64(n)
@@ -229,7 +230,7 @@ func (w *worker) readEOF(i int32) bool {
 // finish closes a connection that did all it was meant to.
 func (w *worker) finish(i int32) {
 	c := &w.conns[i]
-	if !c.eof && !w.c.resets {
+	if !c.gone && !w.c.resets {
 		w.rec.closedFirst(linux.Nano() - w.c.epoch)
 	}
 	e := w.close(int(c.fd))

@@ -143,13 +143,13 @@ func (c *Client) Result() (Result, error) {
 
 // endOfStarts is when the last start was allowed, and by what.
 func (c *Client) endOfStarts(res *Result) int64 {
+	if n := c.plan.Connections; n > 0 && res.Progress.Opened >= n {
+		res.StoppedBy = "connections" // also where somebody says stop when all is over
+		return 0
+	}
 	if at := c.stopped.Load(); at != 0 && at < c.deadline() {
 		res.StoppedBy = *c.reason.Load()
 		return at
-	}
-	if n := c.plan.Connections; n > 0 && res.Progress.Opened >= n {
-		res.StoppedBy = "connections"
-		return 0
 	}
 	return c.deadline()
 }
@@ -165,8 +165,7 @@ func (c *Client) notStarted(end int64) int64 {
 			continue
 		}
 		// strictly before the end, and of this worker's share: next, next+workers, ...
-		due := w.shifted + c.schedule.Due(time.Duration(end-w.epoch-1))
-		due = min(due, w.planned())
+		due := min(c.schedule.Due(time.Duration(end-w.epoch-1)), w.planned())
 		if step := int64(c.plan.Workers); due > w.next {
 			n += (due - w.next + step - 1) / step
 		}

@@ -34,10 +34,10 @@ type worker struct {
 	oldest int32 // first of the slots in use, in the order of their starts
 	newest int32
 
-	next    int64 // number of the next connection: id, id+workers, id+2*workers ...
-	epoch   int64 // schedule's zero for connections from shiftedAt on
-	shifted int64 // the connection that the schedule was last shifted at
-	held    bool  // the limit keeps the next connection back
+	next   int64 // number of the next connection: id, id+workers, id+2*workers ...
+	epoch  int64 // schedule's zero; later by every pause that the limit made
+	held   bool  // the limit keeps the next connection back
+	heldAt int64 // the limit that does
 
 	buf []byte
 	rec recorder
@@ -70,8 +70,7 @@ func newWorker(c *Client, id int) (*worker, error) {
 
 // run is the worker's whole life.
 func (w *worker) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // never unlocked: a thread that may be pinned ends with its worker
 	if err := linux.PinThread(w.c.plan.CPUs); err != nil {
 		w.c.fail(fmt.Errorf("client worker %d: %w", w.id, err))
 		return
@@ -112,12 +111,11 @@ func (w *worker) launch(now int64) {
 			return
 		}
 		if w.next >= limit {
-			w.held = true
+			w.held, w.heldAt = true, limit
 			return
 		}
 		if w.held {
-			w.held = false
-			w.shift(now)
+			w.resume(now)
 		}
 		intended := w.intended(w.next)
 		if w.free == none || intended > now || intended >= w.c.deadline() || now >= w.c.deadline() {
@@ -141,12 +139,14 @@ func (w *worker) intended(n int64) int64 {
 	if w.c.plan.Rate == scenario.Max {
 		return w.epoch
 	}
-	return w.epoch + int64(w.c.schedule.At(n-w.shifted))
+	return w.epoch + int64(w.c.schedule.At(n))
 }
 
-// shift lets the schedule go on from now: the limit, not the worker, kept it back.
-func (w *worker) shift(now int64) {
-	w.epoch, w.shifted = now, w.next
+// resume lets the schedule go on from now: the limit, not the worker, kept it back. All workers shift theirs by how long
+// the same connection waited, the first one beyond the limit, and so keep taking turns.
+func (w *worker) resume(now int64) {
+	w.held = false
+	w.epoch += max(0, now-w.intended(w.heldAt))
 }
 
 // over tells whether this worker has nothing left to do.
@@ -170,7 +170,7 @@ func (w *worker) over(now int64) bool {
 
 // patience is how long the worker may wait for events.
 func (w *worker) patience(now int64) time.Duration {
-	if w.free == none || w.held || w.c.stopped.Load() != 0 {
+	if w.free == none || w.held || w.c.stopped.Load() != 0 || now >= w.c.deadline() {
 		return longestWait
 	}
 	if w.c.plan.Rate == scenario.Max && now >= w.epoch {

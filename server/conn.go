@@ -24,7 +24,8 @@ type conn struct {
 	moved      int32 // bytes of the current step that are through
 	step       step
 	op         uint8
-	live, eof  bool
+	live       bool
+	gone       bool // the peer ended it first, by FIN or by RST
 	accepted   int64
 }
 
@@ -122,9 +123,10 @@ func (w *worker) readEOF(fd int) bool {
 		return false
 	case e != 0:
 		w.rec.tally.Add(tally.Close, tally.Errno(e))
+		c.gone = true
 		return true
 	case n == 0:
-		c.eof = true
+		c.gone = true
 		return true
 	}
 	w.rec.read += int64(n)
@@ -135,7 +137,7 @@ func (w *worker) readEOF(fd int) bool {
 // finish closes a connection that did all it was meant to.
 func (w *worker) finish(fd int) {
 	c := &w.conns[fd]
-	if !c.eof && !w.s.resets {
+	if !c.gone && !w.s.resets {
 		w.rec.closedFirst(c.tuple, linux.Nano(), w.s.epoch.Load())
 	}
 	c.live = false

@@ -31,7 +31,7 @@ type recorder struct {
 
 func newRecorder(p *Plan) recorder {
 	return recorder{
-		closes: tally.NewCloses(p.Length.Std()), lastClose: make([]int64, len(p.Sources)<<16),
+		closes: tally.NewCloses(p.Length.Std()), lastClose: make([]int64, len(p.Listen)*len(p.Sources)<<16),
 		lifeLeast: int64(p.LifeLeast), lifeMost: int64(p.LifeMost),
 	}
 }

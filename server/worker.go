@@ -75,8 +75,7 @@ func (w *worker) shut() {
 
 // run is the worker's whole life.
 func (w *worker) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // never unlocked: a thread that may be pinned ends with its worker
 	if err := linux.PinThread(w.s.plan.CPUs); err != nil {
 		w.s.fail(fmt.Errorf("server worker %d: %w", w.id, err))
 		return
@@ -90,7 +89,7 @@ func (w *worker) run() {
 		}
 		for i := range n {
 			if ev := w.poller.Event(i); ev.Data&listenerBit != 0 {
-				w.accept(w.listeners[ev.Data&^listenerBit])
+				w.accept(int(ev.Data &^ listenerBit))
 			} else {
 				w.ready(ev)
 			}
@@ -105,10 +104,10 @@ func (w *worker) run() {
 // accept takes what waits at a listener.
 func (w *worker) accept(listener int) {
 	for range acceptBatch {
-		fd, e := linux.Accept(listener, &w.from)
+		fd, e := linux.Accept(w.listeners[listener], &w.from)
 		switch e {
 		case 0:
-			w.take(fd)
+			w.take(fd, listener)
 		case linux.EAGAIN:
 			return
 		case linux.ECONNABORTED: // gone before it was accepted
@@ -122,14 +121,14 @@ func (w *worker) accept(listener int) {
 }
 
 // take begins a connection's life here.
-func (w *worker) take(fd int) {
+func (w *worker) take(fd, listener int) {
 	w.opened.Store(w.opened.Load() + 1)
 	for fd >= len(w.conns) {
 		w.conns = append(w.conns, make([]conn, len(w.conns))...)
 	}
 	c := &w.conns[fd]
 	now := linux.Nano()
-	*c = conn{generation: c.generation + 1, live: true, accepted: now, tuple: w.tuple(w.from.AddrPort())}
+	*c = conn{generation: c.generation + 1, live: true, accepted: now, tuple: w.tuple(w.from.AddrPort(), listener)}
 	w.open++
 	w.rec.accepted(c.tuple, now)
 	if e := w.poller.AddConnection(fd, uint64(c.generation&0x7fffffff)<<32|uint64(uint32(fd))); e != 0 {
@@ -137,13 +136,13 @@ func (w *worker) take(fd int) {
 	}
 }
 
-// tuple numbers the client's address and port; -1 where the address is none of the plan's.
-func (w *worker) tuple(from netip.AddrPort) int32 {
+// tuple numbers the client's address and port, at each listener; -1 where the address is none of the plan's.
+func (w *worker) tuple(from netip.AddrPort, listener int) int32 {
 	i, known := w.s.sources[from.Addr()]
 	if !known {
 		return -1
 	}
-	return int32(i)<<16 | int32(from.Port())
+	return int32(listener*len(w.s.plan.Sources)+i)<<16 | int32(from.Port())
 }
 
 // sweep ends connections that have been here for too long.

@@ -26,7 +26,7 @@ type Step struct {
 
 // Expect is what the kernel must show when every connection is taken down, as a share of the connections.
 type Expect struct {
-	// TimeWait says which side's kernel ends in TIME_WAIT: one per connection in all.
+	// TimeWait says which side's kernel ends in TIME_WAIT: one per connection in all, or both where the FINs crossed.
 	ClientTimeWait, ServerTimeWait Share
 	// PeerReset tells that the other application sees ECONNRESET instead of the end of the stream.
 	PeerReset bool

@@ -16,10 +16,14 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// initial is the namespace in which this process started. It is read, and the main goroutine is kept on the main
-// thread, before any test runs: no test may move that thread, since /proc/PID/net shows the process through it.
+// initial is the namespace in which this process started, or the one where Inside was called. It is read, and the main
+// goroutine is kept on the main thread, before any test runs: no test may move that thread, since /proc/PID/net shows
+// the process through it.
 var initial = func() string {
 	runtime.LockOSThread()
+	if link := os.Getenv(outside); link != "" {
+		return link
+	}
 	link, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
 		return ""
@@ -88,6 +92,16 @@ func proveMoved(t testing.TB) {
 	}
 	if host, err := os.Readlink("/proc/1/ns/net"); err == nil && here == host {
 		t.Fatal("in the host's network namespace")
+	}
+}
+
+// Sysctl writes a setting, given as a path below /proc/sys/net, in the calling thread's namespace, which it proves to be a
+// private one before.
+func Sysctl(t testing.TB, path, value string) {
+	t.Helper()
+	proveMoved(t)
+	if err := os.WriteFile("/proc/sys/net/"+path, []byte(value), 0); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -5,6 +5,7 @@ package nstest
 import (
 	"net"
 	"os"
+	"runtime"
 	"testing"
 )
 
@@ -44,5 +45,32 @@ func TestNetNSRequire(t *testing.T) {
 	Require(t)
 	if again := link(t); again == inside || again == initial {
 		t.Errorf("the second namespace is %s, the first %s", again, inside)
+	}
+}
+
+func TestNetNSInside(t *testing.T) {
+	if !Inside(t) {
+		return
+	}
+	// Goroutines of their own threads are inside, too.
+	links := make(chan string)
+	for range 4 {
+		go func() {
+			runtime.LockOSThread()
+			l, err := os.Readlink("/proc/thread-self/ns/net")
+			links <- l
+			if err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	for range 4 {
+		if l := <-links; l == initial || l != link(t) {
+			t.Errorf("a thread is in %s, this one in %s, the test was called in %s", l, link(t), initial)
+		}
+	}
+	Sysctl(t, "ipv4/tcp_fin_timeout", "7")
+	if b, err := os.ReadFile("/proc/sys/net/ipv4/tcp_fin_timeout"); err != nil || string(b) != "7\n" {
+		t.Errorf("%q, %v", b, err)
 	}
 }

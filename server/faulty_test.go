@@ -1,0 +1,327 @@
+//go:build linux
+
+package server_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"twomsl/client"
+	"twomsl/internal/linux"
+	"twomsl/internal/pairtest"
+	"twomsl/internal/payload"
+	"twomsl/internal/record"
+	"twomsl/internal/scenario"
+	"twomsl/internal/teardown"
+	"twomsl/server"
+)
+
+var (
+	loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	passive  = []teardown.Step{{Op: teardown.ReadEOF}, {Op: teardown.Close}}
+	first    = []teardown.Step{{Op: teardown.Close}}
+)
+
+// serve starts a server for hand-written clients: 64 bytes each way, the client closes first, unless the plan says
+// otherwise.
+func serve(t *testing.T, plan server.Plan) (*server.Server, netip.AddrPort) {
+	t.Helper()
+	if plan.Listen == nil {
+		plan.Listen = []netip.AddrPort{pairtest.Reserve(t, loopback)}
+	}
+	if plan.Steps == nil {
+		plan.Steps = passive
+	}
+	c := client.Plan{Destinations: plan.Listen}
+	pairtest.ClientPlan(&c)
+	pairtest.ServerPlan(&plan, &c)
+	pairtest.Procs(t, plan.Workers)
+	s, err := server.New(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start(server.Now())
+	t.Cleanup(func() {
+		s.Stop()
+		pairtest.Done(t, "the server", s.Done())
+	})
+	return s, plan.Listen[0]
+}
+
+// stop waits until nothing is open and gives the result.
+func stop(t *testing.T, s *server.Server) server.Result {
+	t.Helper()
+	pairtest.Until(t, "the server has nothing open", func() bool { return s.Progress().InFlight() == 0 })
+	s.Stop()
+	pairtest.Done(t, "the server", s.Done())
+	if err := s.Err(); err != nil {
+		t.Error(err)
+	}
+	return s.Result(server.Now())
+}
+
+func dial(t *testing.T, address netip.AddrPort) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", address.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c.(*net.TCPConn)
+}
+
+func write(t *testing.T, c net.Conn, b []byte) {
+	t.Helper()
+	if _, err := c.Write(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exchange says the request, takes the response and closes.
+func exchange(t *testing.T, c net.Conn) {
+	t.Helper()
+	write(t, c, payload.Request(64))
+	got := make([]byte, 64)
+	if _, err := io.ReadFull(c, got); err != nil || !payload.Response(64).Matches(0, got) {
+		t.Fatalf("the response is %x, %v", got, err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ends sorts what was counted into "phase cause errno".
+func ends(outcomes []record.Outcome) map[string]int64 {
+	m := map[string]int64{}
+	for _, o := range outcomes {
+		m[strings.TrimSpace(o.Phase+" "+o.Cause+" "+o.Errno)] += o.Count
+	}
+	return m
+}
+
+// Whatever a client does, it is told by what it is, the server goes on, and the next one is served.
+func TestFaultyClients(t *testing.T) {
+	request := payload.Request(64)
+	for _, c := range []struct {
+		name    string
+		plan    server.Plan
+		do      func(*testing.T, *net.TCPConn)
+		want    string
+		allRead int64 // of the bytes of the faulty ones, those that the server has read; -1: any number
+	}{
+		{"half a request, then a FIN", server.Plan{}, func(t *testing.T, c *net.TCPConn) {
+			write(t, c, request[:32])
+			must(t, c.CloseWrite())
+		}, "read short-read", 32},
+		{"a FIN at once", server.Plan{}, func(t *testing.T, c *net.TCPConn) {
+			must(t, c.Close())
+		}, "read short-read", 0},
+		{"garbage", server.Plan{}, func(t *testing.T, c *net.TCPConn) {
+			write(t, c, payload.Response(64))
+		}, "read wrong-bytes", 64},
+		{"too much", server.Plan{}, func(t *testing.T, c *net.TCPConn) {
+			write(t, c, append(request[:64:64], 0))
+		}, "read wrong-bytes", 65},
+		{
+			"silence",
+			server.Plan{Timeout: scenario.Duration(20 * time.Millisecond)},
+			func(*testing.T, *net.TCPConn) {},
+			"read timed-out", 0,
+		},
+		{
+			"half a request, then silence",
+			server.Plan{Timeout: scenario.Duration(20 * time.Millisecond)},
+			func(t *testing.T, c *net.TCPConn) {
+				write(t, c, request[:32])
+			}, "read timed-out", -1,
+		},
+		{"half a request, then an RST", server.Plan{}, func(t *testing.T, c *net.TCPConn) {
+			write(t, c, request[:32])
+			must(t, c.SetLinger(0))
+			must(t, c.Close())
+		}, "read reset ECONNRESET", -1},
+		{"no end", server.Plan{Timeout: scenario.Duration(20 * time.Millisecond)}, func(t *testing.T, c *net.TCPConn) {
+			write(t, c, request)
+		}, "close timed-out", 64},
+		{"more instead of an end", server.Plan{}, func(t *testing.T, c *net.TCPConn) {
+			write(t, c, request)
+			if _, err := io.ReadFull(c, make([]byte, 64)); err != nil {
+				t.Error(err)
+			}
+			write(t, c, request[:1])
+		}, "close wrong-bytes", 65},
+		{
+			"a response that is not read",
+			server.Plan{Timeout: scenario.Duration(100 * time.Millisecond), Response: 64 << 20},
+			func(t *testing.T, c *net.TCPConn) {
+				write(t, c, request)
+			}, "write timed-out", 64,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pairtest.Descriptors(t)
+			s, address := serve(t, c.plan)
+			const n = 5
+			for i := range int64(n) {
+				conn := dial(t, address)
+				c.do(t, conn)
+				pairtest.Until(t, "the faulty one is counted", func() bool { return s.Progress().Failed == i+1 })
+				must(t, ignoreClosed(conn.Close()))
+			}
+			if c.plan.Response == 0 && c.plan.Timeout == 0 {
+				exchange(t, dial(t, address))
+			}
+			res := stop(t, s)
+			want := map[string]int64{"ok": res.Progress.OK, c.want: n}
+			if diff := cmp.Diff(want, ends(res.Outcomes)); diff != "" {
+				t.Error(diff)
+			}
+			if read := res.Read - 64*res.Progress.OK; c.allRead >= 0 && read != n*c.allRead {
+				t.Errorf("%d bytes read of the faulty ones, expected %d", read, n*c.allRead)
+			}
+			if res.Progress.Opened != n+res.Progress.OK || res.FirstCloses != 0 {
+				t.Errorf("%+v", res)
+			}
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Stop gives up what is open: those connections are unfinished.
+func TestStopGivesUp(t *testing.T) {
+	pairtest.Descriptors(t)
+	s, address := serve(t, server.Plan{Workers: 2})
+	for range 4 {
+		dial(t, address)
+	}
+	pairtest.Until(t, "four are open", func() bool { return s.Progress().Opened == 4 })
+	s.Stop()
+	pairtest.Done(t, "the server", s.Done())
+	res := s.Result(server.Now())
+	if diff := cmp.Diff(map[string]int64{"ok": 0}, ends(res.Outcomes)); diff != "" || res.Unfinished != 4 {
+		t.Errorf("%s\n%+v", diff, res)
+	}
+}
+
+const (
+	// childOfEMFILE tells the process that may have few descriptors.
+	childOfEMFILE = "TWOMSL_TEST_FEW_DESCRIPTORS"
+	fewFree       = 10
+	many          = 40
+)
+
+// With more connections than descriptors, accept() fails and says so; what was accepted is served, and the others are
+// as soon as there is room again. The limit is lowered in a process of its own.
+func TestMoreConnectionsThanDescriptors(t *testing.T) {
+	if os.Getenv(childOfEMFILE) == "" {
+		c := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=1m")
+		c.Env = append(os.Environ(), childOfEMFILE+"=1")
+		if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()+" ") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	s, address := serve(t, server.Plan{})
+	to := linux.NewSockaddr(address)
+	clients := make([]int, many)
+	for i := range clients { // made beforehand: connect() takes no descriptor
+		fd, e := linux.Socket(false)
+		if e != 0 {
+			t.Fatal(e)
+		}
+		clients[i] = fd
+	}
+	restore := leaveDescriptors(t, fewFree)
+	for _, fd := range clients {
+		if e := linux.Connect(fd, &to); e != 0 && e != linux.EINPROGRESS {
+			t.Fatal(e)
+		}
+	}
+	pairtest.Until(t, "there is no room", func() bool { return s.Progress().Opened == fewFree })
+	request, response := payload.Request(64), make([]byte, 64)
+	for _, fd := range clients {
+		pairtest.Until(t, "the request is out", func() bool {
+			_, e := linux.Write(fd, request)
+			return e == 0
+		})
+	}
+	for _, fd := range clients { // in the order of their connects, which is that of the queue
+		pairtest.Until(t, "the response is there", func() bool {
+			n, e := linux.Read(fd, response)
+			return e == 0 && n == 64
+		})
+		linux.Close(fd)
+	}
+	restore()
+	res := stop(t, s)
+	got := ends(res.Outcomes)
+	refused := got["accept out-of-descriptors EMFILE"]
+	delete(got, "accept out-of-descriptors EMFILE")
+	if diff := cmp.Diff(map[string]int64{"ok": many}, got); diff != "" || refused == 0 || res.Progress.Opened != many {
+		t.Errorf("%s\n%d times EMFILE, %+v", diff, refused, res)
+	}
+}
+
+// leaveDescriptors lowers the limit so that so many can still be opened.
+func leaveDescriptors(t *testing.T, n uint64) (restore func()) {
+	t.Helper()
+	var before syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before))
+	next, e := linux.Socket(false) // the lowest number that is free
+	if e != 0 {
+		t.Fatal(e)
+	}
+	linux.Close(next)
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(next) + n, Max: before.Max}))
+	return func() { must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before)) }
+}
+
+func TestListenersThatCannotBe(t *testing.T) {
+	pairtest.Descriptors(t)
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { must(t, taken.Close()) })
+	for _, c := range []struct{ address, want string }{
+		{taken.Addr().String(), "bind: EADDRINUSE"},
+		{"192.0.2.1:7000", "bind: EADDRNOTAVAIL"},
+	} {
+		good := pairtest.Reserve(t, loopback)
+		_, err := server.New(server.Plan{Workers: 2, Listen: []netip.AddrPort{good, netip.MustParseAddrPort(c.address)}})
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("listener %s: %s", c.address, c.want)) {
+			t.Errorf("%s: %v", c.address, err)
+		}
+	}
+}
+
+func TestWorkerThatCannotBePinned(t *testing.T) {
+	pairtest.Descriptors(t)
+	s, _ := serve(t, server.Plan{Workers: 2, CPUs: []int{1 << 20}})
+	pairtest.Done(t, "the server", s.Done())
+	if err := s.Err(); err == nil || !strings.Contains(err.Error(), "Cpus_allowed_list") {
+		t.Error(err)
+	}
+}
