@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"twomsl/internal/linux"
 	"twomsl/internal/record"
 )
 
@@ -57,4 +59,21 @@ func parseCPUs(list string) ([]int, error) {
 		}
 	}
 	return out, nil
+}
+
+// check finds out before any load whether this program may use every processor that is asked for.
+func (c *cpuFlag) check() error {
+	if c.text == "" {
+		return nil
+	}
+	allowed, err := linux.AllowedCPUs()
+	if err != nil {
+		return failed(err)
+	}
+	for _, n := range append(slices.Clone(c.sides.Client), c.sides.Server...) {
+		if !slices.Contains(allowed, n) {
+			return usage("--cpus %s: processor %d cannot be had: this program may use %v", c.text, n, allowed)
+		}
+	}
+	return nil
 }

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // The exit codes that scripts rely on.
 const (
@@ -39,3 +42,21 @@ func refused(format string, args ...any) error {
 
 // failed is a run that broke: exit code 1.
 func failed(err error) error { return &exitError{code: exitFailed, err: err} }
+
+// allOf gives everything that is wrong with a command line at once. What is wrong comes before what is refused: a risk is
+// not worth accepting for a command that cannot run.
+func allOf(errs ...error) error {
+	var wrong []error
+	var first error
+	for _, err := range errs {
+		if e := (*exitError)(nil); errors.As(err, &e) && e.code == exitUsage {
+			wrong = append(wrong, e.err)
+		} else if first == nil {
+			first = err
+		}
+	}
+	if len(wrong) > 0 {
+		return &exitError{code: exitUsage, err: errors.Join(wrong...)}
+	}
+	return first
+}

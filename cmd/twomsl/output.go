@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"twomsl/internal/record"
+	"twomsl/internal/scenario"
 	"twomsl/report"
 )
 
@@ -26,10 +29,11 @@ type outputs struct {
 	force bool
 }
 
+// Set takes anything: check tells of all that is wrong together with the rest of the command line.
 func (o *outputs) Set(s string) error {
-	format, file, _ := strings.Cut(s, "=")
-	if !slices.Contains(report.Formats(), format) {
-		return fmt.Errorf("unknown format %q: known are %s", format, strings.Join(report.Formats(), ", "))
+	format, file, named := strings.Cut(s, "=")
+	if named && file == "" {
+		return fmt.Errorf("%q: write a file after the =, or leave both out for standard output", s)
 	}
 	o.list = append(o.list, output{format, file})
 	return nil
@@ -53,20 +57,60 @@ func (o *outputs) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.force, "force", false, "let -o replace a file that exists")
 }
 
-// check finds out before any load whether every file can be written.
+// check finds out before any load whether every format is known and every file can be written.
 func (o *outputs) check() error {
-	for _, one := range o.list {
-		if one.file == "" {
-			continue
+	var wrong []error
+	for i, one := range o.list {
+		if err := o.checkOne(one); err != nil {
+			wrong = append(wrong, err)
 		}
-		if _, err := os.Lstat(one.file); err == nil && !o.force {
-			return usage("-o %s=%s: the file exists; choose another name, or --force", one.format, one.file)
-		}
-		if err := writable(filepath.Dir(one.file)); err != nil {
-			return usage("-o %s=%s: %v", one.format, one.file, err)
+		if slices.ContainsFunc(o.list[:i], func(p output) bool { return one.file != "" && p.file == one.file }) {
+			wrong = append(wrong, fmt.Errorf("-o %s=%s: another -o writes that file", one.format, one.file))
 		}
 	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return usage("%w", errors.Join(wrong...))
+}
+
+func (o *outputs) checkOne(one output) error {
+	if known := report.Formats(); !slices.Contains(known, one.format) {
+		guess := cmp.Or(scenario.DidYouMean(one.format, known), ";")
+		return fmt.Errorf("-o %s: no such format%s known: %s", one.format, guess, strings.Join(known, ", "))
+	}
+	if one.file == "" || special(one.file) {
+		return nil
+	}
+	if info, err := os.Stat(one.file); err == nil && info.IsDir() {
+		return fmt.Errorf("-o %s=%s: that is a directory", one.format, one.file)
+	}
+	if _, err := os.Lstat(one.file); err == nil && !o.force {
+		return fmt.Errorf("-o %s=%s: the file exists; choose another name, or --force", one.format, one.file)
+	}
+	if err := writable(filepath.Dir(one.file)); err != nil {
+		return fmt.Errorf("-o %s=%s: %w", one.format, one.file, err)
+	}
 	return nil
+}
+
+// special tells a device or a pipe (/dev/stderr, >(command)), which is written to and never replaced.
+func special(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
+}
+
+// put writes a report whole or not at all, except where that makes no sense.
+func put(file string, data []byte) error {
+	if !special(file) {
+		return renameio.WriteFile(file, data, 0o644)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 // writable tries whether a file can be made in a directory.
@@ -113,7 +157,7 @@ func (o *outputs) only(t *record.Trial, side, path string, stdout io.Writer) err
 		if err := report.Write(one.format, &b, t, report.Options{Width: plainWidth, Side: side, RecordPath: path}); err != nil {
 			return err
 		}
-		if err := renameio.WriteFile(one.file, b.Bytes(), 0o644); err != nil {
+		if err := put(one.file, b.Bytes()); err != nil {
 			return fmt.Errorf("-o %s=%s: %w", one.format, one.file, err)
 		}
 	}

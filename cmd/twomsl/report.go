@@ -10,10 +10,10 @@ func newReport() *cobra.Command {
 	var out outputs
 	var side string
 	c := &cobra.Command{
-		Use: "report RESULT", GroupID: "main", Args: cobra.ExactArgs(1),
+		Use: "report RESULT", GroupID: "main", Args: oneArgument("record", "a file that `twomsl run` wrote"),
 		Short: "Tell again what a recorded trial showed, in any format",
 		Long:  `Reads a trial's record and makes its report from it alone: nothing is run, on whatever machine.`,
-		Example: `  twomsl report twomsl-results/incident-18000-20260102-150405-ab12.json
+		Example: `  twomsl run port-exhaustion-small -o json=trial.json && twomsl report trial.json
   twomsl report trial.json -o states --side server
   twomsl report trial.json -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {

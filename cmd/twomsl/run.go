@@ -30,7 +30,7 @@ type runFlags struct {
 func newRun() *cobra.Command {
 	f := &runFlags{}
 	c := &cobra.Command{
-		Use: "run SCENARIO", GroupID: "main", Args: cobra.ExactArgs(1),
+		Use: "run SCENARIO", GroupID: "main", Args: oneArgument("scenario", "twomsl scenarios lists them"),
 		Short: "Run a scenario once, in a private pair of hosts, and report what happened",
 		Long: `Runs a scenario once: a name that "twomsl scenarios" lists, or a YAML file. Client and server run in two private
 network namespaces joined by a veth link; nothing outside them is touched. The trial's record is written as one JSON
@@ -53,15 +53,9 @@ file, and the report made from it.`,
 }
 
 func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
-	s, err := f.resolve(ref)
-	if err != nil {
-		return err
-	}
-	settings, err := settingsFrom(f.from, s.Topology)
-	if err != nil {
-		return err
-	}
-	if err := f.outputs.check(); err != nil {
+	s, scenarioErr := f.resolve(ref)
+	settings, settingsErr := settingsFrom(f.from, s.Topology)
+	if err := allOf(scenarioErr, settingsErr, f.outputs.check(), f.cpus.check()); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(f.records, 0o755); err != nil {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -44,32 +46,65 @@ func (f *scenarioFlags) flags(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.accept, "accept-risk", nil, "accept a risk by its name: `host-ports`")
 }
 
+// override is one change of a field, with the flag that a person wrote it with.
+type override struct{ flag, field, value string }
+
 // overrides turns the flags into the fields that they stand for; --set comes last and wins.
-func (f *scenarioFlags) overrides() ([]string, error) {
-	var out []string
-	add := func(field, value string) {
+func (f *scenarioFlags) overrides() ([]override, error) {
+	var out []override
+	add := func(flag, field, value string) {
 		if value != "" {
-			out = append(out, field+"="+value)
+			out = append(out, override{flag, field, value})
 		}
 	}
-	add("topology", f.topology)
-	add("load.rate", f.rate)
-	add("load.stop.after", f.duration)
-	add("engine", f.engine)
-	add("io", f.io)
+	add("--topology", "topology", f.topology)
+	add("--rate", "load.rate", f.rate)
+	add("--for", "load.stop.after", f.duration)
+	add("--engine", "engine", f.engine)
+	add("--io", "io", f.io)
 	if f.ipv6 {
-		add("family", string(scenario.IPv6))
+		add("--ipv6", "family", string(scenario.IPv6))
 	}
 	if f.target != "" {
 		address, port, err := splitTarget(f.target)
 		if err != nil {
 			return nil, err
 		}
-		add("topology", string(scenario.Host))
-		add("server.address", address)
-		add("server.port", port)
+		add("--target", "topology", string(scenario.Host))
+		add("--target", "server.address", address)
+		add("--target", "server.port", port)
 	}
-	return append(out, f.set...), nil
+	return out, nil
+}
+
+// change applies every flag that can be read and tells of all that cannot.
+func (f *scenarioFlags) change(s scenario.Scenario) (scenario.Scenario, scenario.Problems) {
+	var problems scenario.Problems
+	apply := func(flag, text string) {
+		next, err := s.With([]string{text})
+		var found scenario.Problems
+		if !errors.As(err, &found) {
+			s = next
+			return
+		}
+		for _, p := range found {
+			if flag != "" {
+				p.Path = flag
+			}
+			problems = append(problems, p)
+		}
+	}
+	overrides, err := f.overrides()
+	if err != nil {
+		problems = append(problems, scenario.Problem{Text: err.Error()})
+	}
+	for _, o := range overrides {
+		apply(o.flag, o.field+"="+o.value)
+	}
+	for _, text := range f.set {
+		apply("", text)
+	}
+	return s, problems
 }
 
 // splitTarget reads ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT.
@@ -80,7 +115,7 @@ func splitTarget(s string) (address, port string, err error) {
 	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
 		return a.String(), "", nil
 	}
-	return "", "", usage("--target %q: write an address, with a port if you like: 127.0.0.1:8080 or [::1]:8080", s)
+	return "", "", fmt.Errorf("--target %q: write an address, with a port if you like: 127.0.0.1:8080 or [::1]:8080", s)
 }
 
 // resolve gives the scenario that the reference and the flags ask for, checked against what this program can do and what
@@ -90,17 +125,16 @@ func (f *scenarioFlags) resolve(ref string) (scenario.Scenario, error) {
 	if err != nil {
 		return s, err
 	}
-	overrides, err := f.overrides()
-	if err != nil {
-		return s, err
-	}
-	changed, setErr := s.With(overrides)
-	if setErr != nil {
-		return s, usage("%w", setErr)
-	}
-	s = changed.Resolve()
-	if err := s.Check(trial.Known); err != nil {
+	s, problems := f.change(s)
+	s = s.Resolve()
+	var found scenario.Problems
+	if err := s.Check(trial.Known); errors.As(err, &found) {
+		problems = append(problems, found...)
+	} else if err != nil {
 		return s, usage("%w", err)
+	}
+	if len(problems) > 0 {
+		return s, usage("%w", problems)
 	}
 	return s, f.permit(s)
 }

@@ -62,6 +62,9 @@ func (f *statesFlags) run(w io.Writer) error {
 	if f.every < leastEvery {
 		return usage("--every %v: %v at the least", f.every, leastEvery)
 	}
+	if f.times < 0 || f.times > 0 && !f.watch {
+		return usage("--times %d: it goes with --watch, and is 0 for no end or above", f.times)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	for n := 1; ; n++ {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -42,7 +43,8 @@ func Init() int {
 	in, out := json.NewDecoder(life), &reporter{out: json.NewEncoder(life)}
 	var o order
 	if err := in.Decode(&o); err != nil {
-		return 1 // the conductor is gone: nobody is there to be told
+		out.send(report{Error: "the order cannot be read: " + err.Error()})
+		return 1
 	}
 	if err := o.carryOut(out); err != nil {
 		out.send(report{Error: err.Error()})
@@ -66,6 +68,9 @@ func (r *reporter) send(m report) {
 }
 
 func (o order) carryOut(out *reporter) error {
+	if !slices.Contains(scenario.Topologies, o.Topology) || o.Path == "" {
+		return fmt.Errorf("the order makes no sense: topology %q, program %q", o.Topology, o.Path)
+	}
 	client, err := o.peer("client", clientControlFD, clientStderrFD, out)
 	if err != nil {
 		return err

@@ -43,6 +43,7 @@ type Lab struct {
 	exits  chan Exit
 	waited chan struct{}
 	once   sync.Once
+	busy   sync.WaitGroup // what runs for this lab
 }
 
 // Peer is one side's process as the conductor sees it.
@@ -52,7 +53,7 @@ type Peer struct {
 	stderr  *tail
 }
 
-// LastWords is the end of what the peer wrote to its standard error.
+// LastWords is the end of what the peer wrote to its standard error: all of it once Exits has told of its end.
 func (p *Peer) LastWords() string { return p.stderr.String() }
 
 // Exit tells that a process of the lab has ended by itself: client, server, or lab for the first process.
@@ -95,7 +96,7 @@ const startLimit = 20 * time.Second
 func Start(topology scenario.Topology, p Program) (*Lab, error) {
 	l := &Lab{
 		Topology: topology, exits: make(chan Exit, 8), waited: make(chan struct{}),
-		Client: Peer{Name: "client", stderr: &tail{}}, Server: Peer{Name: "server", stderr: &tail{}},
+		Client: Peer{Name: "client", stderr: newTail()}, Server: Peer{Name: "server", stderr: newTail()},
 	}
 	if err := l.spawn(p); err != nil {
 		l.Close()
@@ -130,7 +131,7 @@ func (l *Lab) spawn(p Program) error {
 			return fmt.Errorf("pipe for a peer's standard error: %w", err)
 		}
 		theirs = append(theirs, w)
-		go t.keep(r)
+		l.busy.Go(func() { t.keep(r) })
 	}
 	l.init = exec.Command(p.Path, p.Init...)
 	l.init.ExtraFiles = theirs
@@ -140,7 +141,7 @@ func (l *Lab) spawn(p Program) error {
 		l.init = nil
 		return unavailable(err)
 	}
-	go l.wait()
+	l.busy.Go(l.wait)
 	return nil
 }
 
@@ -185,7 +186,11 @@ func (l *Lab) handshake(p Program) error {
 	in := json.NewDecoder(l.life)
 	var r report
 	if err := in.Decode(&r); err != nil {
-		return fmt.Errorf("lab: its first process gave no answer: %w; %s", err, l.Client.LastWords()+l.Server.LastWords())
+		return fmt.Errorf("lab: its first process gave no answer: %w", err)
+	}
+	if r.Exit != nil { // before it could be of use: the lab is not to blame
+		return fmt.Errorf("lab: the %s's process has ended as it began: %s; its last words: %q", r.Exit.Side, r.Exit.Text,
+			l.lastWords(r.Exit.Side))
 	}
 	if !r.Ready {
 		return unavailable(errors.New(r.Error))
@@ -193,8 +198,18 @@ func (l *Lab) handshake(p Program) error {
 	if err := l.life.SetDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
-	go l.listen(in)
+	l.busy.Go(func() { l.listen(in) })
 	return nil
+}
+
+// lastWords waits until all that the ended side wrote has been read: its end of the pipe went with it.
+func (l *Lab) lastWords(side string) string {
+	p := &l.Client
+	if side == l.Server.Name {
+		p = &l.Server
+	}
+	<-p.stderr.ended
+	return p.LastWords()
 }
 
 // listen passes on what Init reports.
@@ -205,6 +220,7 @@ func (l *Lab) listen(in *json.Decoder) {
 			return
 		}
 		if r.Exit != nil {
+			l.lastWords(r.Exit.Side)
 			l.exits <- *r.Exit
 		}
 	}
@@ -216,6 +232,8 @@ func (l *Lab) wait() {
 	if err != nil {
 		text = err.Error()
 	}
+	<-l.Client.stderr.ended // the whole lab is gone, both peers too
+	<-l.Server.stderr.ended
 	l.exits <- Exit{Side: "lab", Text: text}
 	close(l.waited)
 }
@@ -234,6 +252,7 @@ func (l *Lab) Close() {
 				c.Close()
 			}
 		}
+		defer l.busy.Wait()
 		if l.init == nil {
 			return
 		}
@@ -264,13 +283,17 @@ func pair() (net.Conn, *os.File, error) {
 
 // tail keeps the end of what a peer says.
 type tail struct {
-	mu   sync.Mutex
-	text []byte
+	mu    sync.Mutex
+	text  []byte
+	ended chan struct{} // closed when nobody can say more
 }
+
+func newTail() *tail { return &tail{ended: make(chan struct{})} }
 
 const tailBytes = 4096
 
 func (t *tail) keep(r io.ReadCloser) {
+	defer close(t.ended)
 	defer r.Close()
 	buf := make([]byte, 1024)
 	for {

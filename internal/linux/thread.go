@@ -43,6 +43,21 @@ func PinThread(cpus []int) error {
 	return nil
 }
 
+// AllowedCPUs lists the processors that the calling thread may run on.
+func AllowedCPUs() ([]int, error) {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return nil, fmt.Errorf("sched_getaffinity: %w", err)
+	}
+	var out []int
+	for c := 0; len(out) < set.Count(); c++ {
+		if set.IsSet(c) {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
 // NoFile gives the soft and hard limits on descriptors after raising the soft one to the hard one.
 func NoFile() (soft, hard uint64, err error) {
 	var r unix.Rlimit

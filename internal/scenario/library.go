@@ -39,7 +39,7 @@ func Find(name string) (Scenario, error) {
 	if data == nil {
 		text := fmt.Sprintf("no scenario is called %q", name)
 		names := Names()
-		guess := didYouMean(name, names)
+		guess := DidYouMean(name, names)
 		if guess == "" {
 			guess = ";"
 		}

@@ -25,8 +25,8 @@ func near(word string, names []string) (string, bool) {
 	return best, best != ""
 }
 
-// didYouMean is "; did you mean X?", or nothing where no name is near.
-func didYouMean(word string, names []string) string {
+// DidYouMean is "; did you mean X?", or nothing where no name is near.
+func DidYouMean(word string, names []string) string {
 	if name, ok := near(word, names); ok {
 		return fmt.Sprintf("; did you mean %s?", name)
 	}
@@ -35,7 +35,7 @@ func didYouMean(word string, names []string) string {
 
 // notOneOf says that a word is none of those allowed.
 func notOneOf(word string, allowed []string) string {
-	guess := didYouMean(word, allowed)
+	guess := DidYouMean(word, allowed)
 	if guess == "" {
 		guess = ";"
 	}
