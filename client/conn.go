@@ -208,23 +208,21 @@ func (w *worker) teardown(i int32) {
 // as seen in the close.
 func (w *worker) readEOF(i int32) bool {
 	c := &w.conns[i]
-	for {
-		n, e := linux.Read(int(c.fd), w.buf)
-		switch {
-		case e == linux.EAGAIN:
-			return false
-		case e != 0:
-			w.rec.tally.Add(tally.Close, tally.Errno(e))
-			c.gone = true
-			return true
-		case n == 0:
-			c.gone = true
-			return true
-		}
-		w.rec.read += int64(n)
-		w.end(i, tally.Close, tally.WrongBytes)
+	n, e := linux.Read(int(c.fd), w.buf)
+	switch {
+	case e == linux.EAGAIN:
 		return false
+	case e != 0:
+		w.rec.tally.Add(tally.Close, tally.Errno(e))
+		c.gone = true
+		return true
+	case n == 0:
+		c.gone = true
+		return true
 	}
+	w.rec.read += int64(n)
+	w.end(i, tally.Close, tally.WrongBytes)
+	return false
 }
 
 // finish closes a connection that did all it was meant to.

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"twomsl/internal/record"
-	
 )
 
 const (

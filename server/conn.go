@@ -138,7 +138,7 @@ func (w *worker) readEOF(fd int) bool {
 func (w *worker) finish(fd int) {
 	c := &w.conns[fd]
 	if !c.gone && !w.s.resets {
-		w.rec.closedFirst(c.tuple, linux.Nano(), w.s.epoch.Load())
+		w.rec.closedFirst(c.tuple, linux.Nano()-w.s.epoch.Load())
 	}
 	c.live = false
 	w.open--

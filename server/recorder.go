@@ -10,7 +10,12 @@ import (
 	"twomsl/internal/tally"
 )
 
-// recorder is one worker's memory of a run; all of it is allocated before the run.
+// closeTimes is, by client port, when this side last closed first, in milliseconds from the start of the load plus one;
+// 0: never.
+type closeTimes [1 << 16]uint32
+
+// recorder is one worker's memory of a run; all of it is allocated before the run, but closeTimes with an address's first
+// close.
 type recorder struct {
 	tally         tally.Tally
 	closes        tally.Closes
@@ -18,9 +23,8 @@ type recorder struct {
 	unfinished    int64
 	lifeLeast     int64
 	lifeMost      int64
-	// lastClose is, by tuple, when this side last closed first; 0: never. It tells what became of the TIME_WAIT when the
-	// same tuple comes back.
-	lastClose  []int64
+	// lastClose tells, by listener and client address, what became of a TIME_WAIT when its tuple comes back.
+	lastClose  []*closeTimes
 	replaced   int64 // came back within the shortest life: the TIME_WAIT was given up for it
 	expired    int64 // came back after the longest life
 	uncertain  int64 // in between
@@ -31,38 +35,67 @@ type recorder struct {
 
 func newRecorder(p *Plan) recorder {
 	return recorder{
-		closes: tally.NewCloses(p.Length.Std()), lastClose: make([]int64, len(p.Listen)*len(p.Sources)<<16),
+		closes: tally.NewCloses(p.Length.Std()), lastClose: make([]*closeTimes, len(p.Listen)*len(p.Sources)),
 		lifeLeast: int64(p.LifeLeast), lifeMost: int64(p.LifeMost),
 	}
 }
 
-// accepted sees a tuple come, perhaps again.
-func (r *recorder) accepted(tuple int32, now int64) {
+// split tells a tuple's listener and address from its port.
+func split(tuple int32) (block int, port uint16) { return int(tuple >> 16), uint16(tuple) }
+
+// accepted sees a tuple come, perhaps again. at is nanoseconds from the start of the load.
+func (r *recorder) accepted(tuple int32, at int64) {
 	if tuple < 0 {
 		r.foreigners++
 		return
 	}
-	last := r.lastClose[tuple]
-	if last == 0 {
+	block, port := split(tuple)
+	times := r.lastClose[block]
+	if times == nil || times[port] == 0 {
 		return
 	}
-	r.lastClose[tuple] = 0
-	switch age := now - last; {
-	case age < r.lifeLeast:
+	switch r.fate(times[port], at) {
+	case standing:
 		r.replaced++
-	case age > r.lifeMost:
+	case expired:
 		r.expired++
-	default:
+	case uncertain:
 		r.uncertain++
 	}
+	times[port] = 0
+}
+
+// fate is what has become of a TIME_WAIT by its age.
+type fate int
+
+const (
+	standing  fate = iota // younger than the shortest life
+	uncertain             // in between
+	expired               // older than the longest life
+)
+
+func (r *recorder) fate(closed uint32, at int64) fate {
+	age := at - int64(closed-1)*int64(time.Millisecond) // or up to a millisecond less: it was rounded down
+	switch {
+	case age < r.lifeLeast:
+		return standing
+	case age-int64(time.Millisecond) > r.lifeMost:
+		return expired
+	}
+	return uncertain
 }
 
 // closedFirst sees this side close before it had read the peer's FIN.
-func (r *recorder) closedFirst(tuple int32, now, epoch int64) {
-	r.closes.Add(now - epoch)
-	if tuple >= 0 {
-		r.lastClose[tuple] = now
+func (r *recorder) closedFirst(tuple int32, at int64) {
+	r.closes.Add(at)
+	if tuple < 0 {
+		return
 	}
+	block, port := split(tuple)
+	if r.lastClose[block] == nil {
+		r.lastClose[block] = new(closeTimes)
+	}
+	r.lastClose[block][port] = uint32(max(0, at)/int64(time.Millisecond)) + 1
 }
 
 // Result is what a run came to.
@@ -101,7 +134,7 @@ func (s *Server) Result(at int64) Result {
 		res.Foreigners += r.foreigners
 		res.CPU.UserSeconds += r.cpuUser.Seconds()
 		res.CPU.SystemSeconds += r.cpuSystem.Seconds()
-		r.age(at, &res)
+		r.age(at-s.epoch.Load(), &res)
 	}
 	res.Outcomes = t.Outcomes("server", res.Progress.OK)
 	return res
@@ -109,13 +142,20 @@ func (s *Server) Result(at int64) Result {
 
 // age sorts the TIME_WAIT that nobody came back for.
 func (r *recorder) age(at int64, res *Result) {
-	for _, last := range r.lastClose {
-		switch {
-		case last == 0 || at-last < r.lifeLeast:
-		case at-last > r.lifeMost:
-			res.Expired++
-		default:
-			res.Uncertain++
+	for _, times := range r.lastClose {
+		if times == nil {
+			continue
+		}
+		for _, closed := range times {
+			if closed == 0 {
+				continue
+			}
+			switch r.fate(closed, at) {
+			case expired:
+				res.Expired++
+			case uncertain:
+				res.Uncertain++
+			}
 		}
 	}
 }

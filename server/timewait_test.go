@@ -70,6 +70,7 @@ func TestTupleThatComesBack(t *testing.T) {
 			port := int(pairtest.Reserve(t, loopback).Port())
 			for range 2 {
 				serverClosesFirst(t, port, address)
+				time.Sleep(3 * time.Millisecond) // closes are remembered to the millisecond
 			}
 			res := stop(t, s)
 			if res.Replaced != c.replaced || res.Expired != c.expired || res.Uncertain != c.uncertain {

@@ -130,7 +130,7 @@ func (w *worker) take(fd, listener int) {
 	now := linux.Nano()
 	*c = conn{generation: c.generation + 1, live: true, accepted: now, tuple: w.tuple(w.from.AddrPort(), listener)}
 	w.open++
-	w.rec.accepted(c.tuple, now)
+	w.rec.accepted(c.tuple, now-w.s.epoch.Load())
 	if e := w.poller.AddConnection(fd, uint64(c.generation&0x7fffffff)<<32|uint64(uint32(fd))); e != 0 {
 		w.end(fd, tally.Option, tally.Errno(e))
 	}

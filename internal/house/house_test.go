@@ -35,6 +35,8 @@ var rooms = map[string][]string{
 	"server": {
 		"internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
+	// for tests: a client and a server in one process
+	"internal/pairtest": {"client", "server", "internal/linux", "internal/record", "internal/scenario", "internal/teardown"},
 	"internal/peer": {
 		"client", "server", "internal/lab", "internal/linux", "internal/record", "internal/sample", "internal/scenario",
 		"internal/sysctl",

@@ -70,7 +70,10 @@ type reply struct {
 func newSampler(w Watch, tallied func() Progress) (*sampler, error) {
 	s := &sampler{
 		watch: w, tallied: tallied,
-		filter:   sample.Filter{IPv6: w.IPv6, LocalPort: w.LocalPort, RemotePort: w.RemotePort},
+		filter: sample.Filter{
+			IPv6: w.IPv6, LocalPort: w.LocalPort, RemotePort: w.RemotePort,
+			CountsOnly: len(w.Tuples) == 0, // a server has a tuple for each connection
+		},
 		requests: make(chan request), quit: make(chan struct{}), ended: make(chan struct{}),
 		peak: record.Counts{}, ports: make([]Ports, len(w.Tuples)), tuples: map[sample.Tuple]int{},
 	}
