@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -64,6 +65,26 @@ func SetUpLink(addresses []netip.Prefix) error {
 		}
 	}
 	return up(Link)
+}
+
+// upLimit is how long a link may take to come up once both of its ends are.
+const upLimit = 5 * time.Second
+
+// AwaitLink waits until the link's end carries packets: a veth drops them silently until both ends are up, and the first
+// SYN would be sent again a second later.
+func AwaitLink() error {
+	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+		link, err := netlink.LinkByName(Link)
+		if err != nil {
+			return fmt.Errorf("link %s: %w", Link, err)
+		}
+		if link.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		if time.Since(begun) > upLimit {
+			return fmt.Errorf("link %s is still %s after %v", Link, link.Attrs().OperState, upLimit)
+		}
+	}
 }
 
 func up(name string) error {

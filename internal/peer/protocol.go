@@ -117,14 +117,16 @@ type Finish struct {
 
 // Result is what a side came to.
 type Result struct {
-	Client      *client.Result   `json:"client"`
-	Server      *server.Result   `json:"server"`
-	Peak        record.Counts    `json:"peak"` // each state's highest count in a split
-	End         record.Counts    `json:"end"`
-	PeakPorts   []Ports          `json:"peak_ports"` // for each tuple
-	Counters    map[string]int64 `json:"counters"`   // change since Start
-	Expired     int64            `json:"expired"`    // TIME_WAIT that surely outlived their time
-	ExpiredMost int64            `json:"expired_most"`
+	Client    *client.Result   `json:"client"`
+	Server    *server.Result   `json:"server"`
+	Peak      record.Counts    `json:"peak"` // each state's highest count in a split
+	End       record.Counts    `json:"end"`
+	PeakPorts []Ports          `json:"peak_ports"` // for each tuple
+	Counters  map[string]int64 `json:"counters"`   // change since Start
+	// OrphanFinWait2 stand at the end as mini-sockets: counted as entered in TcpExtTW, and no TIME_WAIT yet.
+	OrphanFinWait2 int64 `json:"orphan_fin_wait_2"`
+	Expired        int64 `json:"expired"` // TIME_WAIT that surely outlived their time
+	ExpiredMost    int64 `json:"expired_most"`
 	// LongestLeftMS is the longest time left that a TIME_WAIT's timer showed; 0 where none was seen.
 	LongestLeftMS uint32     `json:"longest_left_ms"`
 	Sampler       record.CPU `json:"sampler"`

@@ -46,6 +46,7 @@ type sampler struct {
 	err     error
 	peak    record.Counts
 	end     record.Counts
+	orphans int64 // FIN_WAIT2 mini-sockets of the latest split
 	ports   []Ports
 	longest uint32
 	cost    record.CPU
@@ -202,7 +203,7 @@ func (s *sampler) takeSplit(smp *record.Sample) error {
 	for state, n := range smp.States {
 		s.peak[state] = max(s.peak[state], n)
 	}
-	s.end = smp.States
+	s.end, s.orphans = smp.States, s.split.OrphanFinWait2
 	s.longest = max(s.longest, s.split.MaxTimeWaitMS)
 	s.takePorts(smp)
 	return nil
@@ -279,5 +280,6 @@ func (s *sampler) stop() error {
 func (s *sampler) tell(r *Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r.OrphanFinWait2 = s.orphans
 	r.Peak, r.End, r.PeakPorts, r.LongestLeftMS, r.Sampler = s.peak, s.end, s.ports, s.longest, s.cost
 }

@@ -63,7 +63,8 @@ func (r *run) taken(set map[string]string) life {
 		return life{how: "the server closes first: the client's ports are free at once"}
 	}
 	reuse := set["net.ipv4.tcp_tw_reuse"]
-	if set["net.ipv4.tcp_timestamps"] == "0" || reuse != "1" && !(reuse == "2" && s.Topology != scenario.Veth) {
+	timestamps := set["net.ipv4.tcp_timestamps"] != "0" && r.server.ready.Effective["net.ipv4.tcp_timestamps"] != "0"
+	if !timestamps || reuse != "1" && !(reuse == "2" && s.Topology != scenario.Veth) {
 		return r.life
 	}
 	delay := time.Second

@@ -36,7 +36,7 @@ func (r *run) judge(t *record.Trial) {
 	}
 	for _, w := range []func(*record.Trial) *record.Warning{
 		r.goalNotReached, r.rangeNotFilled, r.loopbackReuse, r.bucketOverflow, r.vanished, r.scheduleLate, r.stolen,
-		r.otherLife, r.hostSettings,
+		r.otherLife, r.hostSettings, r.oddRange,
 	} {
 		if found := w(t); found != nil {
 			r.warn(*found)
@@ -166,6 +166,23 @@ func (r *run) hostSettings(t *record.Trial) *record.Warning {
 		Advice: "the figures are those of this host as it is: use --set topology=veth for the scenario itself",
 		Spoils: append([]string{"first_exhaustion_seconds", "ports.peak_share"}, counts...),
 	}
+}
+
+// oddRange: plain connect() steps through its range by two and may leave one port of an odd number untried
+// (__inet_hash_connect), so a forecast to the port is one too high.
+func (r *run) oddRange(t *record.Trial) *record.Warning {
+	for _, p := range t.Ports {
+		if p.Forecast.ExhaustedAfter == nil || p.Range.Size()%2 == 0 || !r.scenario.Client.LocalPortRange.Off() {
+			continue
+		}
+		return &record.Warning{
+			Code:   "odd-range",
+			Text:   fmt.Sprintf("the range %d-%d has an odd number of ports: connect() may fail with one still free", p.Range.Low, p.Range.High),
+			Advice: "the forecast may be one too high: let one end of the range be even and the other odd",
+			Spoils: []string{"first_exhaustion_seconds"},
+		}
+	}
+	return nil
 }
 
 // otherLife catches a kernel whose TIME_WAIT is not the 60 s that the forecast was computed with.

@@ -256,7 +256,8 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 		l.FirstCloses = &res.Client.FirstCloses
 	}
 	l.Replaced = &replaced
-	rest := entered - standing - replaced - reused
+	// TW counts an orphaned FIN_WAIT2 too, before it is a TIME_WAIT (__inet_twsk_schedule).
+	rest := entered - standing - replaced - reused - res.OrphanFinWait2
 	// The times of the closes bound how many have expired; what reuse or a new SYN took did not.
 	least, most := max(0, res.Expired-reused), res.ExpiredMost
 	unexplained := int64(0)
