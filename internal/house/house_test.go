@@ -39,7 +39,7 @@ var rooms = map[string][]string{
 	"internal/pairtest": {"client", "server", "internal/linux", "internal/record", "internal/scenario", "internal/teardown"},
 	"internal/peer": {
 		"client", "server", "internal/lab", "internal/linux", "internal/record", "internal/sample", "internal/scenario",
-		"internal/sysctl",
+		"internal/sysctl", "internal/teardown",
 	},
 	"internal/trial": {
 		"client", "server", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",

@@ -27,12 +27,15 @@ import (
 // agent is the side's process: what the control protocol's requests work on.
 type agent struct {
 	mu       sync.Mutex
-	prepared *Prepare
+	tried    bool // prepare was called: it may have left half of its work, so it is not called again
+	prepared bool
+	started  bool
 	client   *client.Client
 	server   *server.Server
 	sampler  *sampler
 	before   map[string]uint64 // counters at the start
 	epoch    int64
+	settings string // where they are read and written
 }
 
 // procSys is where settings are read and written; its net part follows the process's namespace.
@@ -50,7 +53,7 @@ func Inherited(fd uintptr) (net.Conn, error) {
 
 // Serve answers the conductor on conn until it goes away.
 func Serve(conn net.Conn) error {
-	a := &agent{}
+	a := &agent{settings: procSys}
 	gone := make(chan struct{})
 	s := &http.Server{
 		Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
@@ -121,7 +124,11 @@ func route[In, Out any](mux *http.ServeMux, name string, work func(context.Conte
 		var in In
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostRequest))
 		dec.DisallowUnknownFields()
-		if err := dec.Decode(&in); err != nil {
+		err := dec.Decode(&in)
+		if err == nil && dec.More() {
+			err = errors.New("something follows the message")
+		}
+		if err != nil {
 			answer(w, http.StatusBadRequest, Error{Error: fmt.Sprintf("%s: %v", name, err)})
 			return
 		}
@@ -150,7 +157,7 @@ func (a *agent) hello(context.Context, none) (Hello, error) {
 	if err != nil {
 		return Hello{}, fmt.Errorf("/proc/self is %q: %w", self, err)
 	}
-	defaults, err := sysctl.Snapshot(procSys)
+	defaults, err := sysctl.Snapshot(a.settings)
 	return Hello{Version: Version, PID: pid, Defaults: defaults}, err
 }
 
@@ -159,30 +166,32 @@ func (a *agent) network(_ context.Context, n Network) (none, error) {
 }
 
 func (a *agent) sysctls(_ context.Context, s Settings) (out record.Sysctls, err error) {
-	out.Changed, out.Refused = sysctl.Apply(procSys, s.Settings)
+	out.Changed, out.Refused = sysctl.Apply(a.settings, s.Settings)
 	return out, nil
 }
 
 func (a *agent) prepare(_ context.Context, p Prepare) (Ready, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.prepared != nil {
+	if a.tried {
 		return Ready{}, errors.New("prepared already: one process serves one run")
 	}
+	if err := p.check(); err != nil {
+		return Ready{}, err
+	}
+	a.tried = true
 	if _, _, err := linux.NoFile(); err != nil {
 		return Ready{}, err
 	}
 	var err error
 	workers := 1
 	switch {
-	case p.Client != nil && p.Server == nil:
+	case p.Client != nil:
 		a.client, err = client.New(*p.Client)
 		workers = p.Client.Workers
-	case p.Server != nil && p.Client == nil:
+	default:
 		a.server, err = server.New(*p.Server)
 		workers = p.Server.Workers
-	default:
-		err = errors.New("prepare: either a client's plan or a server's is needed")
 	}
 	if err != nil {
 		return Ready{}, err
@@ -192,9 +201,9 @@ func (a *agent) prepare(_ context.Context, p Prepare) (Ready, error) {
 	if a.sampler, err = newSampler(p.Watch, a.tallied); err != nil {
 		return Ready{}, err
 	}
-	a.prepared = &p
+	a.prepared = true
 	ready := Ready{}
-	if ready.Effective, err = sysctl.Snapshot(procSys); err != nil {
+	if ready.Effective, err = sysctl.Snapshot(a.settings); err != nil {
 		return Ready{}, err
 	}
 	if p.Watch.OwnNamespace {
@@ -231,11 +240,13 @@ func closed(c <-chan struct{}) bool {
 func (a *agent) ready(started bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.prepared == nil {
+	switch {
+	case !a.prepared:
 		return errors.New("nothing is prepared")
-	}
-	if started != (a.epoch != 0) {
-		return fmt.Errorf("started: %v, must be %v", a.epoch != 0, started)
+	case a.started && !started:
+		return errors.New("started already: one process serves one run")
+	case !a.started && started:
+		return errors.New("the load has not been started")
 	}
 	return nil
 }
@@ -244,12 +255,15 @@ func (a *agent) start(_ context.Context, s Start) (none, error) {
 	if err := a.ready(false); err != nil {
 		return none{}, err
 	}
+	if s.Epoch <= 0 {
+		return none{}, fmt.Errorf("start: epoch %d is no moment of CLOCK_MONOTONIC", s.Epoch)
+	}
 	var err error
 	if a.before, err = sample.Counters(procSelf); err != nil {
 		return none{}, err
 	}
 	a.mu.Lock()
-	a.epoch = s.Epoch
+	a.started, a.epoch = true, s.Epoch
 	a.mu.Unlock()
 	a.sampler.start(s.Epoch)
 	if a.client != nil {
@@ -323,5 +337,8 @@ func (a *agent) end() {
 	}
 	if a.server != nil {
 		a.server.Stop()
+	}
+	if a.started {
+		a.sampler.stop() //nolint:errcheck // nobody is left to be told
 	}
 }

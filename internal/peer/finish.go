@@ -15,13 +15,13 @@ import (
 const finishLimit = 30 * time.Second
 
 // finish takes the last counts while everything still stands, then ends the load and gathers what it came to.
-func (a *agent) finish(_ context.Context, f Finish) (Result, error) {
+func (a *agent) finish(ctx context.Context, f Finish) (Result, error) {
 	if err := a.ready(true); err != nil {
 		return Result{}, err
 	}
 	if a.client != nil {
 		a.client.Stop("after")
-		if err := wait(a.client.Done()); err != nil {
+		if err := wait(ctx, a.client.Done()); err != nil {
 			return Result{}, err
 		}
 	}
@@ -42,7 +42,7 @@ func (a *agent) finish(_ context.Context, f Finish) (Result, error) {
 	if a.client != nil {
 		return res, a.finishClient(&res, f, at)
 	}
-	return res, a.finishServer(&res, at)
+	return res, a.finishServer(ctx, &res, at)
 }
 
 func (a *agent) finishClient(res *Result, f Finish, at int64) error {
@@ -60,9 +60,9 @@ func (a *agent) finishClient(res *Result, f Finish, at int64) error {
 	return nil
 }
 
-func (a *agent) finishServer(res *Result, at int64) error {
+func (a *agent) finishServer(ctx context.Context, res *Result, at int64) error {
 	a.server.Stop()
-	if err := wait(a.server.Done()); err != nil {
+	if err := wait(ctx, a.server.Done()); err != nil {
 		return err
 	}
 	if err := a.server.Err(); err != nil {
@@ -74,10 +74,13 @@ func (a *agent) finishServer(res *Result, at int64) error {
 	return nil
 }
 
-func wait(done <-chan struct{}) error {
+// wait gives up when the conductor does.
+func wait(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case <-done:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-time.After(finishLimit):
 		return errors.New("the workers did not end in time")
 	}

@@ -86,6 +86,7 @@ func newSampler(w Watch, tallied func() Progress) (*sampler, error) {
 		return nil, err
 	}
 	if s.sockstat, err = sample.OpenSockstat(procSelf); err != nil {
+		s.states.Close() //nolint:errcheck // the first error is told
 		return nil, err
 	}
 	return s, nil
@@ -101,6 +102,8 @@ func (s *sampler) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(s.ended)
+	defer s.sockstat.Close() //nolint:errcheck // only read from
+	defer s.states.Close()   //nolint:errcheck // only read from
 	tick := time.NewTicker(totalsEvery)
 	defer tick.Stop()
 	for {
