@@ -106,6 +106,7 @@ func (a *agent) routes() http.Handler {
 	mux := http.NewServeMux()
 	route(mux, "hello", a.hello)
 	route(mux, "network", a.network)
+	route(mux, "linked", a.linked)
 	route(mux, "sysctls", a.sysctls)
 	route(mux, "prepare", a.prepare)
 	route(mux, "start", a.start)
@@ -164,6 +165,8 @@ func (a *agent) hello(context.Context, none) (Hello, error) {
 func (a *agent) network(_ context.Context, n Network) (none, error) {
 	return none{}, lab.SetUpLink(n.Addresses)
 }
+
+func (a *agent) linked(context.Context, none) (none, error) { return none{}, lab.AwaitLink() }
 
 func (a *agent) sysctls(_ context.Context, s Settings) (out record.Sysctls, err error) {
 	out.Changed, out.Refused = sysctl.Apply(a.settings, s.Settings)

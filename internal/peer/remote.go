@@ -101,6 +101,9 @@ func (r *Remote) Network(ctx context.Context, n Network) error {
 	return r.call(ctx, "network", n, &none{})
 }
 
+// Linked waits until the link carries packets; both sides must have been asked for Network.
+func (r *Remote) Linked(ctx context.Context) error { return r.call(ctx, "linked", none{}, &none{}) }
+
 // Sysctls writes settings and tells what came of each.
 func (r *Remote) Sysctls(ctx context.Context, s Settings) (record.Sysctls, error) {
 	return ask[record.Sysctls](ctx, r, "sysctls", s)

@@ -40,6 +40,13 @@ func (r *run) pair() error {
 	if err := both.Wait(); err != nil {
 		return err
 	}
+	if r.scenario.Topology == scenario.Veth {
+		for _, s := range []*side{r.client, r.server} {
+			if err := s.remote.Linked(r.hard); err != nil {
+				return err
+			}
+		}
+	}
 	if r.life, err = lifeOfTimeWait(); err != nil {
 		return err
 	}

@@ -216,6 +216,20 @@ func TestNetNSIPv6(t *testing.T) {
 	closed(t, "server", got.Ledger.Server)
 }
 
+// The first SYN of a lab is not lost to a link that is not up yet: it would be sent again after a second.
+func TestNetNSFirstSynArrives(t *testing.T) {
+	for _, family := range []string{"ipv4", "ipv6"} {
+		for range 5 {
+			s := start(t, "incident-18000", "family="+family, "load.stop.time_wait=off", "load.stop.connections=1",
+				"load.concurrency=1", "load.hold=0s", "client.addresses=1")
+			got := runTrial(t, s, Options{})
+			if n := got.Sides.Client.Counters["Tcp.RetransSegs"]; n != 0 || got.Connections.OK != 1 {
+				t.Errorf("%s: %d segments were sent again, %d connections ok", family, n, got.Connections.OK)
+			}
+		}
+	}
+}
+
 // Over loopback a default kernel reuses TIME_WAIT: the run must say that it shows something else.
 func TestNetNSLoopbackWarns(t *testing.T) {
 	s := start(t, "port-exhaustion-small", "topology=loopback", "load.stop.after=200ms")
