@@ -91,7 +91,7 @@ func TestFaultyPeers(t *testing.T) {
 		}, "read short-read"},
 		{"half, then an RST", long, func(c net.Conn) {
 			write(c, payload.Response(64)[:32])
-			reset(c)
+			resetting(c)
 		}, "read reset ECONNRESET"},
 		{"half, then nothing", scenario.Duration(30 * time.Millisecond), func(c net.Conn) {
 			write(c, payload.Response(64)[:32])
@@ -118,12 +118,12 @@ func TestFaultyPeers(t *testing.T) {
 
 func write(c net.Conn, b []byte) { _, _ = c.Write(b) }
 
-// reset makes the close that follows send an RST.
-func reset(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }
+// resetting makes the close that follows send an RST.
+func resetting(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }
 
 // Which of these it comes to is a race between the request and the FIN or RST, but it is one of them.
 func TestPeerClosesWithoutAnswering(t *testing.T) {
-	for name, serve := range map[string]func(net.Conn){"FIN": func(net.Conn) {}, "RST": reset} {
+	for name, serve := range map[string]func(net.Conn){"FIN": func(net.Conn) {}, "RST": resetting} {
 		t.Run(name, func(t *testing.T) {
 			pairtest.Descriptors(t)
 			p := newPeer(t, serve)
@@ -154,7 +154,7 @@ func TestPeersThatAreToCloseFirst(t *testing.T) {
 		ok      int64
 	}{
 		{"FIN", scenario.Duration(pairtest.Limit), func(net.Conn) {}, map[string]int64{"ok": 6}, 6},
-		{"RST", scenario.Duration(pairtest.Limit), reset, map[string]int64{"ok": 6, "close reset ECONNRESET": 6}, 6},
+		{"RST", scenario.Duration(pairtest.Limit), resetting, map[string]int64{"ok": 6, "close reset ECONNRESET": 6}, 6},
 		{"nothing", scenario.Duration(30 * time.Millisecond), waitForEnd, map[string]int64{"close timed-out": 6}, 0},
 		{"more bytes", scenario.Duration(pairtest.Limit), func(c net.Conn) {
 			time.Sleep(5 * time.Millisecond) // in one piece with the response they would be wrong in the phase before

@@ -246,36 +246,11 @@ func TestMoreConnectionsThanDescriptors(t *testing.T) {
 		return
 	}
 	s, address := serve(t, server.Plan{})
-	to := linux.NewSockaddr(address)
-	clients := make([]int, many)
-	for i := range clients { // made beforehand: connect() takes no descriptor
-		fd, e := linux.Socket(false)
-		if e != 0 {
-			t.Fatal(e)
-		}
-		clients[i] = fd
-	}
+	clients := sockets(t, many)
 	restore := leaveDescriptors(t, fewFree)
-	for _, fd := range clients {
-		if e := linux.Connect(fd, &to); e != 0 && e != linux.EINPROGRESS {
-			t.Fatal(e)
-		}
-	}
+	connect(t, clients, address)
 	pairtest.Until(t, "there is no room", func() bool { return s.Progress().Opened == fewFree })
-	request, response := payload.Request(64), make([]byte, 64)
-	for _, fd := range clients {
-		pairtest.Until(t, "the request is out", func() bool {
-			_, e := linux.Write(fd, request)
-			return e == 0
-		})
-	}
-	for _, fd := range clients { // in the order of their connects, which is that of the queue
-		pairtest.Until(t, "the response is there", func() bool {
-			n, e := linux.Read(fd, response)
-			return e == 0 && n == 64
-		})
-		linux.Close(fd)
-	}
+	exchangeAll(t, clients)
 	restore()
 	res := stop(t, s)
 	got := ends(res.Outcomes)
@@ -284,6 +259,73 @@ func TestMoreConnectionsThanDescriptors(t *testing.T) {
 	if diff := cmp.Diff(map[string]int64{"ok": many}, got); diff != "" || refused == 0 || res.Progress.Opened != many {
 		t.Errorf("%s\n%d times EMFILE, %+v", diff, refused, res)
 	}
+}
+
+// sockets are made beforehand, so that connect() takes no descriptor.
+func sockets(t *testing.T, n int) (fds []int) {
+	t.Helper()
+	for range n {
+		fd, e := linux.Socket(false)
+		if e != 0 {
+			t.Fatal(e)
+		}
+		fds = append(fds, fd)
+	}
+	return fds
+}
+
+func connect(t *testing.T, fds []int, address netip.AddrPort) {
+	t.Helper()
+	to := linux.NewSockaddr(address)
+	for _, fd := range fds {
+		if e := linux.Connect(fd, &to); e != 0 && e != linux.EINPROGRESS {
+			t.Fatal(e)
+		}
+	}
+}
+
+// exchangeAll says every request, takes the responses in the order of the connects, which is that of the listener's queue,
+// and closes.
+func exchangeAll(t *testing.T, fds []int) {
+	t.Helper()
+	request, response := payload.Request(64), make([]byte, 64)
+	for _, fd := range fds {
+		pairtest.Until(t, "the request is out", func() bool {
+			_, e := linux.Write(fd, request)
+			return e == 0
+		})
+	}
+	for _, fd := range fds {
+		pairtest.Until(t, "the response is there", func() bool {
+			n, e := linux.Read(fd, response)
+			return e == 0 && n == 64
+		})
+		linux.Close(fd)
+	}
+}
+
+// The server keeps connections by their descriptors, and has room for 1,024 of them at first: 1,023 and on are all served.
+func TestManyDescriptors(t *testing.T) {
+	pairtest.Descriptors(t)
+	var limit syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	const enough = 1200
+	if limit.Cur < enough {
+		t.Skipf("this process may have %d descriptors, %d are needed: raise ulimit -n", limit.Cur, enough)
+	}
+	s, address := serve(t, server.Plan{})
+	clients := sockets(t, 10)
+	for { // takes all numbers below
+		fd, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		must(t, err)
+		t.Cleanup(func() { linux.Close(fd) })
+		if fd >= 1022 {
+			break
+		}
+	}
+	connect(t, clients, address)
+	exchangeAll(t, clients)
+	pairtest.OnlyOK(t, int64(len(clients)), stop(t, s).Outcomes)
 }
 
 // leaveDescriptors lowers the limit so that so many can still be opened.

@@ -83,6 +83,21 @@ func TestTupleThatComesBack(t *testing.T) {
 	}
 }
 
+// A tuple that came back and was not closed first again has no second TIME_WAIT to account for.
+func TestTupleThatComesBackAndFails(t *testing.T) {
+	pairtest.Descriptors(t)
+	s, address := serve(t, server.Plan{Steps: first, LifeLeast: 1, LifeMost: 1, Sources: []netip.Addr{loopback}})
+	port := int(pairtest.Reserve(t, loopback).Port())
+	serverClosesFirst(t, port, address)
+	c := from(t, port, address)
+	write(t, c, payload.Response(64))
+	pairtest.Until(t, "the second one has failed", func() bool { return s.Progress().Failed == 1 })
+	must(t, c.Close())
+	if res := stop(t, s); res.Expired != 1 || res.Replaced != 0 || res.Uncertain != 0 {
+		t.Errorf("%+v", res)
+	}
+}
+
 // The same client port at another address of the server is another tuple.
 func TestTuplesOfSeveralListeners(t *testing.T) {
 	pairtest.Descriptors(t)

@@ -31,8 +31,8 @@ const (
 	EPERM         = unix.EPERM
 )
 
-// MaxErrno is the highest errno that the kernel gives to programs (EHWPOISON); tables by errno have MaxErrno+1 rows.
-const MaxErrno = 133
+// MaxErrno is the highest errno that the kernel gives to programs (EFTYPE); tables by errno have MaxErrno+1 rows.
+const MaxErrno = 134
 
 // ErrnoName gives the constant's name, such as EADDRNOTAVAIL; "" for 0.
 func ErrnoName(e Errno) string {
