@@ -61,17 +61,19 @@ func complain(err error) int {
 }
 
 // playHost runs a command on a host of its own: playhost [KEY=VALUE...] [--watch FILE] COMMAND [ARG...]. The settings are
-// written in the new host's network namespace. With --watch, what the command has changed on that host, in its links,
+// written in the new host's network namespace; what is mounted is its own. With --watch, what the command has changed on that host, in its links,
 // addresses, settings, /tmp and /run, stands in FILE when it has ended.
 func playHost(args []string) int {
-	const cloneNewNS = syscall.CLONE_NEWNS
-	return elsewhere("insidehost", linux.CloneNewNet|cloneNewNS, args)
+	return elsewhere("insidehost", linux.CloneNewNet|syscall.CLONE_NEWNS, args)
 }
 
 func insideHost(args []string) int {
 	var report string
 	if here, err := os.Readlink("/proc/self/ns/net"); err != nil || here == os.Getenv("HOST_NETNS") {
 		return complain(fmt.Errorf("this is still the host's network namespace (%v)", err))
+	}
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return complain(fmt.Errorf("mount --make-rprivate /: %w", err))
 	}
 	if err := loopbackUp(); err != nil {
 		return complain(err)
@@ -122,9 +124,6 @@ func watchHere(report string, args []string) int {
 	out, err := os.Create(report)
 	if err != nil {
 		return complain(err)
-	}
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		return complain(fmt.Errorf("mount --make-rprivate /: %w", err))
 	}
 	for _, dir := range []string{"/run", "/tmp"} {
 		if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {

@@ -44,6 +44,7 @@ func scripts(t *testing.T, namespaces bool) {
 		Setup: func(e *testscript.Env) error {
 			return os.Symlink(docs, filepath.Join(e.WorkDir, "docs"))
 		},
+		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "json": jsonField},
 	})
 }
@@ -141,4 +142,22 @@ func sizeOf(v any) int {
 		return len(v)
 	}
 	return -1
+}
+
+// condition userns: an ordinary user may make user namespaces. Where namespaces are required that is no question.
+func condition(name string) (bool, error) {
+	if name != "userns" {
+		return false, fmt.Errorf("no such condition: %s", name)
+	}
+	if os.Getenv("TWOMSL_REQUIRE_NETNS") == "1" {
+		return true, nil
+	}
+	dir, err := os.MkdirTemp("", "e2e-userns-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // an empty directory
+	c := exec.Command("asnobody", "unshare", "--user", "--map-root-user", "--net", "true")
+	c.Dir = dir
+	return c.Run() == nil, nil
 }
