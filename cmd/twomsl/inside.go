@@ -17,15 +17,17 @@ const (
 	peerCommand = "peer"
 )
 
+// selfExe is this very program, whatever has become of its file.
+const selfExe = "/proc/self/exe"
+
 // program is how a lab starts this program again. The path that the user knows is preferred, so that `ps` shows it; where
-// the file has gone, the kernel still has it.
+// another program stands there by now, such as a newer build, the kernel still has this one.
 func program() lab.Program {
 	path, err := os.Executable()
-	if err == nil {
-		_, err = os.Stat(path)
-	}
-	if err != nil {
-		path = "/proc/self/exe"
+	there, thereErr := os.Stat(path)
+	self, selfErr := os.Stat(selfExe)
+	if err != nil || thereErr != nil || selfErr != nil || !os.SameFile(there, self) {
+		path = selfExe
 	}
 	return lab.Program{Path: path, Init: []string{initCommand}, Peer: []string{peerCommand}}
 }

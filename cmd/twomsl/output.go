@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"twomsl/internal/linux"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/report"
@@ -88,7 +89,7 @@ func (o *outputs) checkOne(one output) error {
 	if _, err := os.Lstat(one.file); err == nil && !o.force {
 		return fmt.Errorf("-o %s=%s: the file exists; choose another name, or --force", one.format, one.file)
 	}
-	if err := writable(filepath.Dir(one.file)); err != nil {
+	if err := linux.TryWrite(filepath.Dir(one.file)); err != nil {
 		return fmt.Errorf("-o %s=%s: %w", one.format, one.file, err)
 	}
 	return nil
@@ -111,16 +112,6 @@ func put(file string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Close())
-}
-
-// writable tries whether a file can be made in a directory.
-func writable(dir string) error {
-	f, err := os.CreateTemp(dir, ".twomsl-try-*")
-	if err != nil {
-		return err
-	}
-	f.Close()
-	return os.Remove(f.Name())
 }
 
 // human tells where the report for people goes: standard output, unless a format for machines goes there.

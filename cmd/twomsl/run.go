@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"twomsl/internal/lab"
+	"twomsl/internal/linux"
 	"twomsl/internal/record"
 	"twomsl/internal/trial"
 )
@@ -61,7 +62,7 @@ func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 	if err := os.MkdirAll(f.records, 0o755); err != nil {
 		return usage("--records: %v", err)
 	}
-	if err := writable(f.records); err != nil {
+	if err := linux.TryWrite(f.records); err != nil {
 		return usage("--records %s: %v", f.records, err)
 	}
 	soft, hard, release := interrupts(stderr)

@@ -61,12 +61,41 @@ func explainScenario(w io.Writer, s scenario.Scenario, format string) error {
 	if format == "json" {
 		return failedUnless(writeJSON(w, s))
 	}
-	text, err := yaml.MarshalWithOptions(s, yaml.UseLiteralStyleIfMultiline(true))
+	text, err := yaml.Marshal(s)
+	if err != nil {
+		return failed(err)
+	}
+	var fields yaml.MapSlice // keeps the order of the struct
+	if err := yaml.UnmarshalWithOptions(text, &fields, yaml.UseOrderedMap()); err != nil {
+		return failed(err)
+	}
+	text, err = yaml.MarshalWithOptions(asWritten(fields), yaml.UseLiteralStyleIfMultiline(true))
 	if err != nil {
 		return failed(err)
 	}
 	_, err = w.Write(text)
 	return failedUnless(err)
+}
+
+// asWritten says what is absent as a person does: a group that is not there is off, and an empty text is left out.
+func asWritten(fields yaml.MapSlice) (out yaml.MapSlice) {
+	for _, f := range fields {
+		switch v := f.Value.(type) {
+		case nil:
+			f.Value = "off"
+		case yaml.MapSlice:
+			f.Value = asWritten(v)
+			if len(v) == 0 {
+				f.Value = yaml.MapSlice{}
+			}
+		case string:
+			if v == "" {
+				continue
+			}
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -3,7 +3,9 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -71,6 +73,20 @@ func NoFile() (soft, hard uint64, err error) {
 		}
 	}
 	return r.Cur, r.Max, nil
+}
+
+// TryWrite tries whether a file can be made in a directory. The file never has a name, so that nothing of it can stay
+// behind; where the file system knows no such files it has one for a moment.
+func TryWrite(dir string) error {
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		return unix.Close(fd)
+	}
+	f, err := os.CreateTemp(dir, ".try-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // SocketPair makes two connected stream sockets, closed on exec.

@@ -48,6 +48,12 @@ func Write(dir string, t *Trial) (path string, err error) {
 // create makes the file at path with data, synced; it fails where path exists.
 func create(path string, data []byte) error {
 	dir := filepath.Dir(path)
+	switch done, err := createUnnamed(path, data); {
+	case err != nil:
+		return err
+	case done:
+		return syncDir(dir)
+	}
 	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithPermissions(0o644))
 	if err != nil {
 		return err
