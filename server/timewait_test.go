@@ -89,6 +89,7 @@ func TestTupleThatComesBackAndFails(t *testing.T) {
 	s, address := serve(t, server.Plan{Steps: first, LifeLeast: 1, LifeMost: 1, Sources: []netip.Addr{loopback}})
 	port := int(pairtest.Reserve(t, loopback).Port())
 	serverClosesFirst(t, port, address)
+	time.Sleep(3 * time.Millisecond) // closes are remembered to the millisecond
 	c := from(t, port, address)
 	write(t, c, payload.Response(64))
 	pairtest.Until(t, "the second one has failed", func() bool { return s.Progress().Failed == 1 })

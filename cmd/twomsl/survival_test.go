@@ -312,7 +312,9 @@ func (o *outing) noPanic() {
 func random(n int) *rand.Rand { return rand.New(rand.NewPCG(2, uint64(n))) }
 
 // upTo gives a time below most.
-func upTo(r *rand.Rand, most time.Duration) time.Duration { return time.Duration(r.Int64N(int64(most))) }
+func upTo(r *rand.Rand, most time.Duration) time.Duration {
+	return time.Duration(r.Int64N(int64(most)))
+}
 
 // A conductor that is killed at any moment takes everything along.
 func TestNetNSConductorKilled(t *testing.T) {
