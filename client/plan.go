@@ -25,7 +25,7 @@ type Plan struct {
 	Concurrency int                `json:"concurrency"` // connections in flight, over all workers
 	Workers     int                `json:"workers"`
 	Until       scenario.Duration  `json:"until"`   // no start after this time
-	Timeout     scenario.Duration  `json:"timeout"` // without progress a connection ends
+	Timeout     scenario.Duration  `json:"timeout"` // a connection that takes longer ends
 	Connections int64              `json:"connections"`
 	Failures    int64              `json:"failures"`
 	Limit       int64              `json:"limit"` // starts allowed until SetLimit; 0: all

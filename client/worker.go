@@ -179,7 +179,7 @@ func (w *worker) patience(now int64) time.Duration {
 	return min(longestWait, time.Duration(w.intended(w.next)-now))
 }
 
-// expire gives up connections that made no progress for too long; the oldest start is looked at first.
+// expire gives up connections that take too long; the oldest start is looked at first.
 func (w *worker) expire(now int64) {
 	for w.oldest != none {
 		c := &w.conns[w.oldest]
