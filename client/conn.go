@@ -219,8 +219,8 @@ func (w *worker) teardown(i int32) {
 	}
 }
 
-// readEOF waits for the peer's FIN. A reset here comes after the exchange: the connection was good, the reset is counted
-// as seen in the close.
+// readEOF waits for the peer's FIN. A reset here comes after the exchange: the connection was good, the reset is
+// counted as seen in the close.
 func (w *worker) readEOF(i int32) bool {
 	c := &w.conns[i]
 	for {

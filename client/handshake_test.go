@@ -24,7 +24,8 @@ func TestHandshakeIsTimedWhenItIsOver(t *testing.T) {
 	defer linux.Close(l)
 	c, err := New(Plan{
 		Sources: addresses(1), Destinations: []netip.AddrPort{sa.AddrPort()}, Rate: scenario.Max, Workers: 1,
-		Concurrency: 500, Until: scenario.Duration(time.Hour), Timeout: scenario.Duration(time.Hour), Request: 10, Response: 1,
+		Concurrency: 500, Until: scenario.Duration(time.Hour), Timeout: scenario.Duration(time.Hour),
+		Request: 10, Response: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
