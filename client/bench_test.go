@@ -15,7 +15,7 @@ import (
 	"twomsl/server"
 )
 
-// churn opens n connections as fast as it goes and gives how many objects were allocated meanwhile, and how long it took.
+// churn opens n connections as fast as it goes, and gives how many objects were allocated meanwhile and the time taken.
 func churn(t testing.TB, n int64, how scenario.Close, workers int) (mallocs uint64, took time.Duration) {
 	t.Helper()
 	pair := pairtest.New(t, pairtest.Options{

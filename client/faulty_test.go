@@ -189,7 +189,8 @@ func TestNeverAccepted(t *testing.T) {
 	pairtest.Descriptors(t)
 	address := fullListener(t)
 	res := pairtest.RunClient(t, client.Plan{
-		Destinations: []netip.AddrPort{address}, Connections: 5, Concurrency: 5, Timeout: scenario.Duration(30 * time.Millisecond),
+		Destinations: []netip.AddrPort{address}, Connections: 5, Concurrency: 5,
+		Timeout: scenario.Duration(30 * time.Millisecond),
 	})
 	expectEnds(t, res.Outcomes, map[string]int64{"connect timed-out": 5})
 	if res.Latency.Connect != nil || res.Tuples[0].Successes != 0 || res.FirstCloses != 0 {

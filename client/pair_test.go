@@ -279,7 +279,8 @@ func TestAbortBeforeTheFirstStart(t *testing.T) {
 	c.Abort("early")
 	c.Start(server.Now())
 	pairtest.Done(t, "the client", c.Done())
-	if res := pairtest.Result(t, c); res.Progress != (client.Progress{}) || res.StoppedBy != "early" || res.NotStarted != 0 {
+	res := pairtest.Result(t, c)
+	if res.Progress != (client.Progress{}) || res.StoppedBy != "early" || res.NotStarted != 0 {
 		t.Errorf("%+v", res)
 	}
 }

@@ -83,7 +83,8 @@ func (r *recorder) connected(c *conn, now int64, rate scenario.Rate, firstExhaus
 
 func (r *recorder) closedFirst(at int64) { r.closes.Add(at) }
 
-// observe records nanoseconds as microseconds, rounded up: 0 us would be a lie. What is beyond the table counts as its end.
+// observe records nanoseconds as microseconds, rounded up: 0 us would be a lie. What is beyond the table counts as its
+// end.
 func observe(h *hdrhistogram.Histogram, ns int64) {
 	us := min(max((ns+999)/1000, leastUS), mostUS)
 	_ = h.RecordValue(us) // only values out of range are refused

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"twomsl/internal/scenario"
 )
 
@@ -91,8 +93,12 @@ func TestSuccessesAfterTheFirstExhaustionAreTakenBack(t *testing.T) {
 		rec.connected(&conn{tuple: 0, called: 41 + called}, 41, scenario.Max, c.firstExhaustion[0].Load())
 	}
 	res := c.tupleResults()
-	if r := res[0]; r.Successes != 50+3*int64(len(rec.recent)) || r.OKBefore == nil || *r.OKBefore != 20 || *r.FirstExhaustionSeconds != 40e-9 {
-		t.Errorf("%+v", r)
+	before, at := int64(20), 40e-9
+	want := TupleResult{
+		Successes: 50 + 3*int64(len(rec.recent)), OKBefore: &before, FirstExhaustionSeconds: &at,
+	}
+	if diff := cmp.Diff(want, res[0]); diff != "" {
+		t.Error(diff)
 	}
 	if r := res[1]; r.Successes != 50 || r.OKBefore != nil || r.FirstExhaustionSeconds != nil {
 		t.Errorf("the other tuple: %+v", r)
@@ -116,8 +122,8 @@ func destinations(n uint16) (out []netip.AddrPort) {
 // A worker that only waits for the last connections to end must not use up its processor, whatever is due or has room.
 func TestDrainingIsPatient(t *testing.T) {
 	for _, rate := range []scenario.Rate{scenario.Max, 10} {
-		c := &Client{plan: Plan{Rate: rate, Workers: 1, Until: scenario.Duration(time.Second)}, schedule: scenario.NewSchedule(rate)}
-		w := &worker{c: c, next: 5}
+		plan := Plan{Rate: rate, Workers: 1, Until: scenario.Duration(time.Second)}
+		w := &worker{c: &Client{plan: plan, schedule: scenario.NewSchedule(rate)}, next: 5}
 		if d := w.patience(int64(2 * time.Second)); d != longestWait {
 			t.Errorf("rate %v: it waits %v for events", rate, d)
 		}

@@ -16,8 +16,8 @@ import (
 	"twomsl/server"
 )
 
-// A connection that fails is late all the same: here all of them were due before the client began, and connect() refuses
-// a broadcast address at once.
+// A connection that fails is late all the same: here all of them were due before the client began, and connect()
+// refuses a broadcast address at once.
 func TestLateCountsFailures(t *testing.T) {
 	pairtest.Descriptors(t)
 	c := newClient(t, client.Plan{

@@ -142,8 +142,8 @@ func (w *worker) intended(n int64) int64 {
 	return w.epoch + int64(w.c.schedule.At(n))
 }
 
-// resume lets the schedule go on from now: the limit, not the worker, kept it back. All workers shift theirs by how long
-// the same connection waited, the first one beyond the limit, and so keep taking turns.
+// resume lets the schedule go on from now: the limit, not the worker, kept it back. All workers shift theirs by how
+// long the same connection waited, the first one beyond the limit, and so keep taking turns.
 func (w *worker) resume(now int64) {
 	w.held = false
 	w.epoch += max(0, now-w.intended(w.heldAt))

@@ -113,8 +113,8 @@ func (w *worker) teardown(fd int) {
 	}
 }
 
-// readEOF waits for the peer's FIN. A reset here comes after the exchange: the connection was good, the reset is counted
-// as seen in the close.
+// readEOF waits for the peer's FIN. A reset here comes after the exchange: the connection was good, the reset is
+// counted as seen in the close.
 func (w *worker) readEOF(fd int) bool {
 	c := &w.conns[fd]
 	n, e := linux.Read(fd, w.buf)

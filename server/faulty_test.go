@@ -284,8 +284,8 @@ func connect(t *testing.T, fds []int, address netip.AddrPort) {
 	}
 }
 
-// exchangeAll says every request, takes the responses in the order of the connects, which is that of the listener's queue,
-// and closes.
+// exchangeAll says every request, takes the responses in the order of the connects, which is that of the listener's
+// queue, and closes.
 func exchangeAll(t *testing.T, fds []int) {
 	t.Helper()
 	request, response := payload.Request(64), make([]byte, 64)
@@ -304,7 +304,7 @@ func exchangeAll(t *testing.T, fds []int) {
 	}
 }
 
-// The server keeps connections by their descriptors, and has room for 1,024 of them at first: 1,023 and on are all served.
+// The server keeps connections by their descriptors, with room for 1,024 at first: those from 1,023 on are served, too.
 func TestManyDescriptors(t *testing.T) {
 	pairtest.Descriptors(t)
 	var limit syscall.Rlimit

@@ -86,7 +86,9 @@ func TestErrnoNames(t *testing.T) {
 }
 
 func TestSockaddrKeepsWhatItWasGiven(t *testing.T) {
-	for _, s := range []string{"127.0.0.1:1", "255.254.253.252:65535", "[::1]:80", "[2001:db8::ff00:42:8329]:1025", "0.0.0.0:0"} {
+	for _, s := range []string{
+		"127.0.0.1:1", "255.254.253.252:65535", "[::1]:80", "[2001:db8::ff00:42:8329]:1025", "0.0.0.0:0",
+	} {
 		ap := netip.MustParseAddrPort(s)
 		sa := NewSockaddr(ap)
 		if got := sa.AddrPort(); got != ap {
@@ -252,8 +254,8 @@ func TestNetNSLocalPortRange(t *testing.T) {
 	}
 }
 
-// One look at a connection tells all that is ready; what was told is told again only when there is more (edge-triggered),
-// while a listener is told as long as somebody waits.
+// One look at a connection tells all that is ready; what was told is told again only when there is more
+// (edge-triggered), while a listener is told as long as somebody waits.
 func TestPoller(t *testing.T) {
 	p, e := OpenPoller()
 	good(t, "epoll_create1", e)

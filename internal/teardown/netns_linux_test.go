@@ -51,7 +51,8 @@ func hold(t *testing.T, how scenario.Close) {
 	share(t, "server", s.Expect.ServerTimeWait, servers)
 	if s.Expect.ClientTimeWait == teardown.Some {
 		if n := eitherSide(t, port); n != connections {
-			t.Errorf("%d of %d connections ended in TIME_WAIT: %d on the client, %d on the server", n, connections, clients, servers)
+			t.Errorf("%d of %d connections ended in TIME_WAIT: %d on the client, %d on the server",
+				n, connections, clients, servers)
 		}
 	}
 	resets(t, how.Side, s.Expect.PeerReset, c, srv)

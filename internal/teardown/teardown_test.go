@@ -79,7 +79,7 @@ func TestOneStrategyForEachCloseBlock(t *testing.T) {
 	}
 }
 
-// Whatever is added later: each side closes, once and at the end, and shares that contradict each other are not declared.
+// Whatever is added later: each side closes, once and at the end, and no shares contradict each other.
 func TestStrategiesAreWellFormed(t *testing.T) {
 	for _, side := range sides {
 		for _, l := range []scenario.Linger{off, zero, two} {

@@ -56,9 +56,9 @@ func Inside(t *testing.T) bool {
 	return false
 }
 
-// BenchInside, called by TestMain before all else, moves a process that is to run benchmarks into a new network namespace
-// by starting it anew, where that can be done, and then ends with the other's exit code. Elsewhere it returns, and
-// benchmarks use the loopback device that there is.
+// BenchInside, called by TestMain before all else, moves a process that is to run benchmarks into a new network
+// namespace by starting it anew, where that can be done, and then ends with the other's exit code. Elsewhere it
+// returns, and benchmarks use the loopback device that there is.
 func BenchInside() {
 	if os.Getenv(outside) != "" {
 		if err := linkUp("lo"); err != nil {

@@ -95,8 +95,8 @@ func proveMoved(t testing.TB) {
 	}
 }
 
-// Sysctl writes a setting, given as a path below /proc/sys/net, in the calling thread's namespace, which it proves to be a
-// private one before.
+// Sysctl writes a setting, given as a path below /proc/sys/net, in the calling thread's namespace, which it proves to
+// be a private one before.
 func Sysctl(t testing.TB, path, value string) {
 	t.Helper()
 	proveMoved(t)
