@@ -56,7 +56,7 @@ func Serve(conn net.Conn) error {
 	a := &agent{settings: procSys}
 	gone := make(chan struct{})
 	s := &http.Server{
-		Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		Handler: a.routes(), ReadHeaderTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ConnState: func(_ net.Conn, st http.ConnState) {
 			if st == http.StateClosed {
 				close(gone)

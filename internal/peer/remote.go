@@ -3,6 +3,7 @@
 package peer
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -11,35 +12,30 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
+	"time"
 
 	"twomsl/internal/record"
 )
 
 // Remote is the conductor's end of a peer's control connection. One request is under way at a time; it is not safe for
 // use by several goroutines.
+//
+// net/http's client is not used: its pool gives a connection up when the machine is too busy to hand it back in time, and
+// this one cannot be opened again.
 type Remote struct {
 	side string
-	http http.Client
+	conn net.Conn
+	in   *bufio.Reader
+	lost error // why the connection is of no more use
 }
 
-// errUsed: the connection is the only one; where it is lost, the peer is.
-var errUsed = errors.New("the control connection is lost")
+// ErrLost is in the error of every request whose connection broke. It is the only one: the peer is gone, or is going.
+var ErrLost = errors.New("the control connection is lost")
 
 // NewRemote speaks to the peer at the other end of conn. side names it in errors.
 func NewRemote(side string, conn net.Conn) *Remote {
-	unused := make(chan net.Conn, 1)
-	unused <- conn
-	dial := func(context.Context, string, string) (net.Conn, error) {
-		select {
-		case c := <-unused:
-			return c, nil
-		default:
-			return nil, errUsed
-		}
-	}
-	return &Remote{side: side, http: http.Client{Transport: &http.Transport{
-		DialContext: dial, MaxIdleConnsPerHost: 1, MaxConnsPerHost: 1, DisableCompression: true,
-	}}}
+	return &Remote{side: side, conn: conn, in: bufio.NewReader(conn)}
 }
 
 // mostAnswer bounds an answer's size: a peer is not trusted with the conductor's memory.
@@ -50,24 +46,14 @@ func (r *Remote) call(ctx context.Context, name string, in, out any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", r.side, name, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://peer/v1/"+name, bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("%s: %s: %w", r.side, name, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := r.http.Do(req)
+	status, answer, err := r.exchange(ctx, name, body)
 	if err != nil {
 		return fmt.Errorf("%s does not answer (%s): %w", r.side, name, err)
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
-	if err != nil {
-		return fmt.Errorf("%s: answer to %s: %w", r.side, name, err)
-	}
-	if resp.StatusCode != http.StatusOK {
+	if !strings.HasPrefix(status, "200 ") {
 		var e Error
 		if json.Unmarshal(answer, &e) != nil || e.Error == "" {
-			e.Error = resp.Status
+			e.Error = status
 		}
 		return fmt.Errorf("%s: %s", r.side, e.Error)
 	}
@@ -75,6 +61,46 @@ func (r *Remote) call(ctx context.Context, name string, in, out any) error {
 		return fmt.Errorf("%s: answer to %s: %w", r.side, name, err)
 	}
 	return nil
+}
+
+// exchange sends one request and reads its answer. An answer that was not read to its end leaves the connection useless.
+func (r *Remote) exchange(ctx context.Context, name string, body []byte) (status string, answer []byte, err error) {
+	if r.lost != nil {
+		return "", nil, r.lost
+	}
+	if err := ctx.Err(); err != nil {
+		return "", nil, err
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if r.lost = fmt.Errorf("%w: %w", ErrLost, err); ctx.Err() == nil {
+			err = r.lost
+		} else {
+			err = ctx.Err() // it was given up
+		}
+	}()
+	stop := context.AfterFunc(ctx, func() { r.conn.SetDeadline(time.Unix(1, 0)) }) //nolint:errcheck // then it is closed
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://peer/v1/"+name, bytes.NewReader(body))
+	if err != nil {
+		return "", nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if err := req.Write(r.conn); err != nil {
+		return "", nil, err
+	}
+	resp, err := http.ReadResponse(r.in, req)
+	if err != nil {
+		return "", nil, err
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, mostAnswer+1))
+	if err == nil && len(answer) > mostAnswer {
+		err = fmt.Errorf("an answer of more than %d bytes", mostAnswer)
+	}
+	return resp.Status, answer, err
 }
 
 // ask is call with an answer.
