@@ -366,7 +366,7 @@ func TestNetNSPeerKilled(t *testing.T) {
 			t.Run(fmt.Sprint(part, n), func(t *testing.T) {
 				t.Parallel()
 				o := goOut(t, "steady-200", "-o", "json")
-				o.waitForLoad(30)
+				o.waitForLoad(200) // a second's worth: several samples have been told
 				time.Sleep(upTo(random(100+10*n+i), 300*time.Millisecond))
 				o.signal(o.find(part), syscall.SIGKILL)
 				if code := o.end(); code != exitFailed {
@@ -490,8 +490,8 @@ func TestNetNSInterruptedTwice(t *testing.T) {
 	}
 	o.noPanic()
 	o.nothingLeft()
-	if r := o.record(); r.Status != record.Interrupted || len(r.Sides.Client.Samples) == 0 {
-		t.Errorf("%s with %d samples", r.Status, len(r.Sides.Client.Samples))
+	if r := o.record(); r.Status != record.Interrupted || r.Failure != nil {
+		t.Errorf("%s, %+v", r.Status, r.Failure)
 	}
 }
 

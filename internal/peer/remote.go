@@ -22,8 +22,8 @@ type Remote struct {
 	http http.Client
 }
 
-// errUsed: the connection is the only one; where it is lost, the peer is.
-var errUsed = errors.New("the control connection is lost")
+// ErrLost is in the error of every request whose connection broke. It is the only one: the peer is gone, or is going.
+var ErrLost = errors.New("the control connection is lost")
 
 // NewRemote speaks to the peer at the other end of conn. side names it in errors.
 func NewRemote(side string, conn net.Conn) *Remote {
@@ -34,7 +34,7 @@ func NewRemote(side string, conn net.Conn) *Remote {
 		case c := <-unused:
 			return c, nil
 		default:
-			return nil, errUsed
+			return nil, ErrLost
 		}
 	}
 	return &Remote{side: side, http: http.Client{Transport: &http.Transport{
@@ -57,12 +57,12 @@ func (r *Remote) call(ctx context.Context, name string, in, out any) error {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := r.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("%s does not answer (%s): %w", r.side, name, err)
+		return fmt.Errorf("%s does not answer (%s): %w", r.side, name, lost(ctx, err))
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
 	if err != nil {
-		return fmt.Errorf("%s: answer to %s: %w", r.side, name, err)
+		return fmt.Errorf("%s: answer to %s: %w", r.side, name, lost(ctx, err))
 	}
 	if resp.StatusCode != http.StatusOK {
 		var e Error
@@ -75,6 +75,14 @@ func (r *Remote) call(ctx context.Context, name string, in, out any) error {
 		return fmt.Errorf("%s: answer to %s: %w", r.side, name, err)
 	}
 	return nil
+}
+
+// lost tells a broken connection from a request that was given up.
+func lost(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, ErrLost) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
 }
 
 // ask is call with an answer.

@@ -4,9 +4,11 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"twomsl/internal/lab"
 	"twomsl/internal/linux"
 	"twomsl/internal/peer"
 	"twomsl/internal/record"
@@ -72,7 +74,7 @@ func (r *run) pause(soft context.Context, d time.Duration) bool {
 		r.interrupted = true
 		return false
 	case e := <-r.lab.Exits():
-		r.died(e.Side, e.Text)
+		r.died(e)
 	case <-t.C:
 	}
 	return true
@@ -232,22 +234,49 @@ func (r *run) ask(s *side, request func(context.Context) error) error {
 			r.interrupted = true
 			return err
 		}
-		r.died(s.name, err.Error())
+		r.broke(s, err)
 		return err
 	}
 	return nil
 }
 
-// died takes note of the first thing that broke the run. The lab's word on how a process ended says more than the loss of
-// its connection, so it is waited for a moment.
-func (r *run) died(side, text string) {
+// broke takes note of a request's failure, and of whose end it came from.
+func (r *run) broke(s *side, err error) {
 	if r.failure != nil {
+		return // what follows from the first failure is no news
+	}
+	if e, ended := r.whoEnded(err); ended {
+		r.died(e)
 		return
+	}
+	r.fail(s.name, err.Error())
+}
+
+// exitLimit is how long the lab's word is waited for where a connection was lost: the process behind it is ending.
+const exitLimit = 10 * time.Second
+
+// whoEnded asks the lab whose end broke a request: its word on how a process ended says more than the loss of a connection,
+// and where the lab itself is gone, so is every connection.
+func (r *run) whoEnded(err error) (lab.Exit, bool) {
+	if !errors.Is(err, peer.ErrLost) {
+		return lab.Exit{}, false
 	}
 	select {
 	case e := <-r.lab.Exits():
-		side, text = e.Side, fmt.Sprintf("the %s's process has ended: %s", e.Side, e.Text)
-	case <-time.After(200 * time.Millisecond):
+		return e, true
+	case <-time.After(exitLimit):
+		return lab.Exit{}, false
+	}
+}
+
+func (r *run) died(e lab.Exit) { r.fail(e.Side, said(e)) }
+
+func said(e lab.Exit) string { return fmt.Sprintf("the %s's process has ended: %s", e.Side, e.Text) }
+
+// fail takes note of the first thing that broke the run.
+func (r *run) fail(side, text string) {
+	if r.failure != nil {
+		return
 	}
 	words := ""
 	switch side {

@@ -121,8 +121,11 @@ type side struct {
 	err       error // the peer can no longer be asked
 }
 
-// explain adds a dead peer's last words to the error that its silence caused.
+// explain says whose end an error comes from, and adds a dead peer's last words.
 func (r *run) explain(err error) error {
+	if e, ended := r.whoEnded(err); ended {
+		err = fmt.Errorf("%s (%w)", said(e), err)
+	}
 	for _, p := range []*lab.Peer{&r.lab.Client, &r.lab.Server} {
 		if words := p.LastWords(); words != "" {
 			err = fmt.Errorf("%w; the %s's last words: %s", err, p.Name, words)
@@ -138,7 +141,7 @@ func (r *run) id() string {
 	return fmt.Sprintf("%s-%s-%s", r.scenario.Name, r.started.UTC().Format("20060102-150405"), hex.EncodeToString(b[:]))
 }
 
-// elapsed is the time since the first intended start.
-func (r *run) elapsed() time.Duration { return time.Duration(linux.Nano() - r.epoch) }
+// elapsed is the time since the first intended start, which lies a moment ahead when a side dies at once.
+func (r *run) elapsed() time.Duration { return max(0, time.Duration(linux.Nano()-r.epoch)) }
 
 func (r *run) warn(w record.Warning) { r.warnings = append(r.warnings, w) }
