@@ -45,7 +45,7 @@ func scripts(t *testing.T, namespaces bool) {
 			return os.Symlink(docs, filepath.Join(e.WorkDir, "docs"))
 		},
 		Condition: condition,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "json": jsonField},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "json": jsonField},
 	})
 }
 
