@@ -43,8 +43,8 @@ func refused(format string, args ...any) error {
 // failed is a run that broke: exit code 1.
 func failed(err error) error { return &exitError{code: exitFailed, err: err} }
 
-// allOf gives everything that is wrong with a command line at once. What is wrong comes before what is refused: a risk is
-// not worth accepting for a command that cannot run.
+// allOf gives everything that is wrong with a command line at once. What is wrong comes before what is refused: a risk
+// is not worth accepting for a command that cannot run.
 func allOf(errs ...error) error {
 	var wrong []error
 	var first error

@@ -20,8 +20,8 @@ import (
 	"twomsl/internal/sysctl"
 )
 
-// elsewhere starts a helper in new namespaces, as root of a user namespace where this is not root, with the host's network
-// namespace in the environment: so that the helper can prove that it has left it.
+// elsewhere starts a helper in new namespaces, as root of a user namespace where this is not root, with the host's
+// network namespace in the environment: so that the helper can prove that it has left it.
 func elsewhere(helper string, flags uintptr, args []string) int {
 	host, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
@@ -60,9 +60,9 @@ func complain(err error) int {
 	return 99
 }
 
-// playHost runs a command on a host of its own: playhost [KEY=VALUE...] [--watch FILE] COMMAND [ARG...]. The settings are
-// written in the new host's network namespace; what is mounted is its own. With --watch, what the command has changed on that host, in its links,
-// addresses, settings, /tmp and /run, stands in FILE when it has ended.
+// playHost runs a command on a host of its own: playhost [KEY=VALUE...] [--watch FILE] COMMAND [ARG...]. The settings
+// are written in the new host's network namespace; what is mounted is its own. With --watch, what the command has
+// changed on that host, in its links, addresses, settings, /tmp and /run, stands in FILE when it has ended.
 func playHost(args []string) int {
 	return elsewhere("insidehost", linux.CloneNewNet|syscall.CLONE_NEWNS, args)
 }
@@ -193,8 +193,8 @@ func difference(before, after []string) string {
 	return out.String()
 }
 
-// noUserNS runs a command as somebody who may make no namespaces: without CAP_SYS_ADMIN, in a user namespace of its own in
-// which the limit on user namespaces is 0. The limit is that namespace's: the host's stays as it is.
+// noUserNS runs a command as somebody who may make no namespaces: without CAP_SYS_ADMIN, in a user namespace of its own
+// in which the limit on user namespaces is 0. The limit is that namespace's: the host's stays as it is.
 func noUserNS(args []string) int {
 	return elsewhere("insidenouserns", linux.CloneNewUser, args)
 }

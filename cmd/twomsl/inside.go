@@ -20,8 +20,8 @@ const (
 // selfExe is this very program, whatever has become of its file.
 const selfExe = "/proc/self/exe"
 
-// program is how a lab starts this program again. The path that the user knows is preferred, so that `ps` shows it; where
-// another program stands there by now, such as a newer build, the kernel still has this one.
+// program is how a lab starts this program again. The path that the user knows is preferred, so that `ps` shows it;
+// where another program stands there by now, such as a newer build, the kernel still has this one.
 func program() lab.Program {
 	path, err := os.Executable()
 	there, thereErr := os.Stat(path)

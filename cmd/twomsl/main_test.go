@@ -13,7 +13,8 @@ import (
 
 // helpers are programs that the tests run beside twomsl; the test binary plays them, by the name it is called with.
 var helpers = map[string]func(args []string) int{
-	"playhost": playHost, "insidehost": insideHost, "nouserns": noUserNS, "insidenouserns": insideNoUserNS, "asnobody": asNobody,
+	"playhost": playHost, "insidehost": insideHost, "nouserns": noUserNS, "insidenouserns": insideNoUserNS,
+	"asnobody": asNobody,
 }
 
 // bin holds the program and the helpers for the time of the tests. Its name does not begin with the program's: what is

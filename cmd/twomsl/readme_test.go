@@ -51,7 +51,8 @@ func TestReadmeCommandsAreRun(t *testing.T) {
 
 var (
 	shBlock    = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
-	scriptLine = regexp.MustCompile(`(?m)^!? ?(?:exec|exits \d+) (?:asnobody |playhost |sh -c '(?:exec )?)?(twomsl [^\n]*?)'?$`)
+	scriptLine = regexp.MustCompile(
+		`(?m)^!? ?(?:exec|exits \d+) (?:asnobody |playhost |sh -c '(?:exec )?)?(twomsl [^\n]*?)'?$`)
 )
 
 // commandsIn gives the commands of the sh blocks, with go run and comments taken away; a line may hold several.
@@ -96,8 +97,8 @@ func scriptedCommands(t *testing.T) (out []string) {
 }
 
 func TestCommandsInMarkdown(t *testing.T) {
-	const text = "```sh\ngo run ./cmd/twomsl run incident-18000   # a comment\ntwomsl scenarios x > f; sudo twomsl run f \\\n" +
-		"  --for 1s && make\n```\n```text\ntwomsl states\n```\n```sh\nls\n```\n"
+	const text = "```sh\ngo run ./cmd/twomsl run incident-18000   # a comment\n" +
+		"twomsl scenarios x > f; sudo twomsl run f \\\n  --for 1s && make\n```\n```text\ntwomsl states\n```\n```sh\nls\n```\n"
 	want := []string{"twomsl run incident-18000", "twomsl scenarios x > f", "twomsl run f --for 1s"}
 	if got := commandsIn(text); !slices.Equal(got, want) {
 		t.Errorf("%q", got)

@@ -118,8 +118,8 @@ func splitTarget(s string) (address, port string, err error) {
 	return "", "", fmt.Errorf("--target %q: write an address, with a port if you like: 127.0.0.1:8080 or [::1]:8080", s)
 }
 
-// resolve gives the scenario that the reference and the flags ask for, checked against what this program can do and what
-// it may do.
+// resolve gives the scenario that the reference and the flags ask for, checked against what this program can do and
+// what it may do.
 func (f *scenarioFlags) resolve(ref string) (scenario.Scenario, error) {
 	s, err := loadScenario(ref)
 	if err != nil {

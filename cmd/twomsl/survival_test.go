@@ -25,8 +25,8 @@ import (
 // patience is how long a test waits for what must come; nothing is decided by how long it takes.
 const patience = 2 * time.Minute
 
-// outing is one run on a played host, which is watched: what the run's processes are, which network namespaces they have
-// had, and what the host looks like afterwards.
+// outing is one run on a played host, which is watched: what the run's processes are, which network namespaces they
+// have had, and what the host looks like afterwards.
 type outing struct {
 	t      *testing.T
 	host   *exec.Cmd // playhost; its child is the host's first process, whose child is the conductor
@@ -66,7 +66,8 @@ func goOut(t *testing.T, args ...string) *outing {
 	t.Helper()
 	o := &outing{t: t, dir: t.TempDir(), ended: make(chan struct{}), namespaces: map[string]bool{}}
 	o.mark = fmt.Sprintf("%s%d-%d", markKey, os.Getpid(), rand.Uint64())
-	o.host = exec.Command("playhost", append([]string{"--watch", "changed", "twomsl", "run", "--records", "rec"}, args...)...)
+	line := append([]string{"--watch", "changed", "twomsl", "run", "--records", "rec"}, args...)
+	o.host = exec.Command("playhost", line...)
 	o.host.Dir = o.dir
 	o.host.Env = append(os.Environ(), o.mark)
 	o.host.Stdout, o.host.Stderr = &o.stdout, &o.stderr

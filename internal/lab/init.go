@@ -33,8 +33,8 @@ const ControlFD = 3
 // Link is the name of the link's end in either namespace.
 const Link = "veth0"
 
-// Init is the lab's first process: it starts the peers, joins their namespaces by a link and stays until the conductor's
-// end of the lifeline closes. It returns the exit code.
+// Init is the lab's first process: it starts the peers, joins their namespaces by a link and stays until the
+// conductor's end of the lifeline closes. It returns the exit code.
 func Init() int {
 	for fd := lifeFD; fd <= serverStderrFD; fd++ {
 		linux.CloseOnExec(fd)

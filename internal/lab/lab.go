@@ -1,12 +1,12 @@
 //go:build linux
 
-// Package lab makes private hosts and takes them down whole: two processes, each in a network namespace of its own, joined
-// by a veth link; or both in one private namespace; or both on this host.
+// Package lab makes private hosts and takes them down whole: two processes, each in a network namespace of its own,
+// joined by a veth link; or both in one private namespace; or both on this host.
 //
 // A lab is one PID namespace. Its first process (Init) watches an inherited socketpair whose other end the conductor
 // holds, and leaves when that end closes: the kernel then ends every process of the lab, and with them go the network
-// namespaces, which only these processes hold. So nothing stays behind when the conductor is killed. Nothing is named in
-// /run/netns and no file is made.
+// namespaces, which only these processes hold. So nothing stays behind when the conductor is killed. Nothing is named
+// in /run/netns and no file is made.
 package lab
 
 import (
@@ -109,7 +109,8 @@ func Start(topology scenario.Topology, p Program) (*Lab, error) {
 	return l, nil
 }
 
-// spawn starts Init with its descriptors: 3 the lifeline, 4 and 5 the peers' control ends, 6 and 7 their standard errors.
+// spawn starts Init with its descriptors: 3 the lifeline, 4 and 5 the peers' control ends, 6 and 7 their standard
+// errors.
 func (l *Lab) spawn(p Program) error {
 	var theirs []*os.File
 	defer func() {
@@ -145,9 +146,9 @@ func (l *Lab) spawn(p Program) error {
 	return nil
 }
 
-// attributes are the namespaces of the lab's first process. Without CAP_SYS_ADMIN a user namespace comes first, in which
-// this user is root; a threaded process cannot enter one later. Setsid keeps the terminal's signals away: the conductor
-// alone decides when a lab ends.
+// attributes are the namespaces of the lab's first process. Without CAP_SYS_ADMIN a user namespace comes first, in
+// which this user is root; a threaded process cannot enter one later. Setsid keeps the terminal's signals away: the
+// conductor alone decides when a lab ends.
 func attributes(topology scenario.Topology) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setsid: true, Cloneflags: linux.CloneNewPID}
 	if topology != scenario.Host {

@@ -307,7 +307,8 @@ func TestNetNSPeerThatDiesAtOnce(t *testing.T) {
 		return
 	}
 	var u *UnavailableError
-	if errors.As(err, &u) || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "no room for me") {
+	text := err.Error()
+	if errors.As(err, &u) || !strings.Contains(text, "exit status 3") || !strings.Contains(text, "no room for me") {
 		t.Errorf("%v", err)
 	}
 }

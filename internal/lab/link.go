@@ -44,7 +44,8 @@ func Plan(t scenario.Topology, f scenario.Family, clients int) (client []netip.P
 	return client, server
 }
 
-// SetUpLink brings lo and the link's end in this process's namespace up and gives it the addresses. It runs in the peer.
+// SetUpLink brings lo and the link's end in this process's namespace up and gives it the addresses. It runs in the
+// peer.
 func SetUpLink(addresses []netip.Prefix) error {
 	if err := up("lo"); err != nil {
 		return err
@@ -70,8 +71,8 @@ func SetUpLink(addresses []netip.Prefix) error {
 // upLimit is how long a link may take to come up once both of its ends are.
 const upLimit = 5 * time.Second
 
-// AwaitLink waits until the link's end carries packets: a veth drops them silently until both ends are up, and the first
-// SYN would be sent again a second later.
+// AwaitLink waits until the link's end carries packets: a veth drops them silently until both ends are up, and the
+// first SYN would be sent again a second later.
 func AwaitLink() error {
 	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
 		link, err := netlink.LinkByName(Link)

@@ -13,8 +13,8 @@ import (
 	"twomsl/internal/teardown"
 )
 
-// The most that a side takes on. Scenarios stay below; a peer may be asked by another program than its own, and a mistake
-// there must be an error and not a side that is out of memory.
+// The most that a side takes on. Scenarios stay below; a peer may be asked by another program than its own, and a
+// mistake there must be an error and not a side that is out of memory.
 const (
 	mostWorkers     = 1 << 8
 	mostConcurrency = 1 << 14

@@ -254,9 +254,17 @@ func TestNetNSPrepareOnceOnly(t *testing.T) {
 	refuses(t, p.server, do, "nothing is prepared", "start", "progress", "stop", "standing", "split", "finish")
 }
 
+// loopbackPair is good for plans alone.
+func loopbackPair() *pair {
+	return &pair{
+		sources:     []netip.Addr{netip.MustParseAddr("127.0.0.1")},
+		destination: netip.MustParseAddrPort("127.0.0.1:80"),
+	}
+}
+
 // What a peer is asked for is held to bounds: a mistake must not take its memory, nor end it.
 func TestPrepareBounds(t *testing.T) {
-	p := &pair{sources: []netip.Addr{netip.MustParseAddr("198.18.0.1")}, destination: netip.MustParseAddrPort("198.19.0.1:80")}
+	p := loopbackPair()
 	for name, change := range map[string]func(c *client.Plan, s *server.Plan){
 		"workers":    func(c *client.Plan, s *server.Plan) { c.Workers, s.Workers = 1<<30, 1<<30 },
 		"sources: 0": func(c *client.Plan, s *server.Plan) { c.Sources, s.Sources = nil, nil },
@@ -305,7 +313,8 @@ func serve(t *testing.T) (conn net.Conn, ended chan error) {
 
 // A dropped connection ends the agent without an error: also in the middle of a request.
 func TestDroppedConnectionEndsTheAgent(t *testing.T) {
-	for _, said := range []string{"", "POST /v1/hel", "POST /v1/hello HTTP/1.1\r\nHost: peer\r\nContent-Length: 100\r\n\r\n{"} {
+	const half = "POST /v1/hello HTTP/1.1\r\nHost: peer\r\nContent-Length: 100\r\n\r\n{"
+	for _, said := range []string{"", "POST /v1/hel", half} {
 		conn, ended := serve(t)
 		if _, err := io.WriteString(conn, said); err != nil {
 			t.Fatal(err)
@@ -368,7 +377,8 @@ func TestBadRequestsAreRefused(t *testing.T) {
 }
 
 func TestRequestsAreBounded(t *testing.T) {
-	body := io.MultiReader(strings.NewReader(`{"reason":"`), io.LimitReader(letters{}, mostRequest), strings.NewReader(`"}`))
+	long := io.LimitReader(letters{}, mostRequest)
+	body := io.MultiReader(strings.NewReader(`{"reason":"`), long, strings.NewReader(`"}`))
 	w := httptest.NewRecorder()
 	(&agent{}).routes().ServeHTTP(w, httptest.NewRequest("POST", "/v1/stop", body))
 	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "too large") {
@@ -460,7 +470,8 @@ func TestRemoteLosesItsPeer(t *testing.T) {
 	theirs.Close()
 	r := NewRemote("server", mine)
 	for range 2 {
-		if err := r.Split(t.Context()); !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), "server does not answer (split)") {
+		err := r.Split(t.Context())
+		if !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), "server does not answer (split)") {
 			t.Error(err)
 		}
 	}
@@ -483,7 +494,7 @@ func FuzzAgent(f *testing.F) {
 	routes := []string{
 		"hello", "network", "sysctls", "prepare", "start", "progress", "limit", "stop", "standing", "split", "finish",
 	}
-	p := &pair{sources: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, destination: netip.MustParseAddrPort("127.0.0.1:80")}
+	p := loopbackPair()
 	for i := range routes {
 		for _, body := range []string{"", "{}", "null", "[]", `{"epoch":1}`, `{"n":5}`, `{"after":-1}`} {
 			f.Add(uint8(i), []byte(body))

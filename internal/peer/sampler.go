@@ -23,8 +23,8 @@ const (
 	splitShare = 100
 )
 
-// sampler looks at the side's sockets beside the load. Its work is done on one locked thread, so that its own cost can be
-// told; requests from outside are handed to that thread.
+// sampler looks at the side's sockets beside the load. Its work is done on one locked thread, so that its own cost can
+// be told; requests from outside are handed to that thread.
 type sampler struct {
 	watch   Watch
 	filter  sample.Filter

@@ -15,8 +15,8 @@ const (
 	atSymlinkFollow = 0x400
 )
 
-// createUnnamed writes a file that has no name until it is whole and synced, so that not even SIGKILL leaves a part of it
-// under any name. Where the file system or the mounts cannot do that, done is false and nothing has happened.
+// createUnnamed writes a file that has no name until it is whole and synced, so that not even SIGKILL leaves a part of
+// it under any name. Where the file system or the mounts cannot do that, done is false and nothing has happened.
 func createUnnamed(path string, data []byte) (done bool, err error) {
 	f, err := os.OpenFile(filepath.Dir(path), os.O_WRONLY|oTmpfile, 0o644)
 	if err != nil {
