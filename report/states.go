@@ -9,9 +9,9 @@ import (
 
 func init() { register("states", writeStates) }
 
-// writeStates prints what `netstat -ant | awk '{n[$6]++} END {for (s in n) print s, n[s]}'` would have printed on one
+// writeStates prints what `netstat -nt | awk '{n[$6]++} END {for (s in n) print s, n[s]}'` would have printed on one
 // side at the end of the hold: netstat's names, one space, bare counts, in the order of a connection's life. States
-// without a socket have no line, as there.
+// without a socket have no line, as there, and neither have listeners.
 func writeStates(b *bytes.Buffer, t *record.Trial, opt Options) error {
 	side := opt.Side
 	switch side {
@@ -27,7 +27,7 @@ func writeStates(b *bytes.Buffer, t *record.Trial, opt Options) error {
 		return fmt.Errorf("the %s's states at the end were %s", side, notMeasured(t, path, ""))
 	}
 	for _, s := range record.States {
-		if n := end[s]; n != 0 {
+		if n := end[s]; n != 0 && s != record.Listen {
 			fmt.Fprintf(b, "%s %d\n", s.Netstat(), n)
 		}
 	}

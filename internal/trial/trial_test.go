@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 		case "peer":
 			os.Exit(servePeer())
 		}
+		if !strings.HasPrefix(os.Args[1], "-test.") {
+			os.Exit(2) // never the tests again: a lab that starts itself would have no end
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -284,6 +287,19 @@ func TestNetNSReuse(t *testing.T) {
 		t.Errorf("forecast %+v: a port stays taken for tcp_tw_reuse_delay", f)
 	}
 	closed(t, "client", got.Ledger.Client)
+}
+
+// Without timestamps on the server there is no reuse, whatever the client is set to.
+func TestNetNSReuseWantsTimestampsOnBothSides(t *testing.T) {
+	s := start(t, "port-exhaustion-small", "sysctl.client.net.ipv4.ip_local_port_range=40000 40099",
+		"sysctl.client.net.ipv4.tcp_tw_reuse=1", "sysctl.server.net.ipv4.tcp_timestamps=0", "load.rate=80/s", "load.stop.after=3s")
+	got := runTrial(t, s, Options{})
+	if got.Connections.OK != 100 || *got.Ledger.Client.Reused != 0 {
+		t.Errorf("%d ok on 100 ports, %d reused", got.Connections.OK, *got.Ledger.Client.Reused)
+	}
+	if f := got.Ports[0].Forecast; f.ExhaustedAfter == nil || *f.ExhaustedAfter != 100 {
+		t.Errorf("forecast %+v: the ports run out", f)
+	}
 }
 
 // A soft end drains and keeps; a hard one leaves at once and keeps what was told.
