@@ -26,7 +26,7 @@ const (
 // Trial is one scenario, run once.
 type Trial struct {
 	Schema      string        `json:"schema"`      // twomsl/trial/v1
-	ID          string        `json:"id"`          // SCENARIO-YYYYMMDD-HHMMSS-XXXX, also the file's name
+	ID          string        `json:"id"`          // scenario, date, time and a random part, also the file's name
 	Tool        string        `json:"tool"`        // the program and its version
 	Status      Status        `json:"status"`      // complete, interrupted or failed
 	Failure     *Failure      `json:"failure"`     // nil unless Status is failed
