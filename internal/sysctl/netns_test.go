@@ -7,37 +7,16 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
-	"twomsl/internal/record"
-
 	"github.com/google/go-cmp/cmp"
+
+	"twomsl/internal/linux/nstest"
+	"twomsl/internal/record"
 )
 
 // hostNS is taken before any test moves a thread.
 var hostNS, hostNSErr = os.Readlink("/proc/thread-self/ns/net")
-
-// enterFreshNetNS moves the test's thread into a network namespace of its own, which goes when the test ends: the
-// thread stays locked, so the runtime ends it together with the test's goroutine.
-func enterFreshNetNS(t *testing.T) {
-	t.Helper()
-	if hostNSErr != nil {
-		t.Fatal(hostNSErr)
-	}
-	runtime.LockOSThread()
-	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		runtime.UnlockOSThread()
-		if os.Getenv("TWOMSL_REQUIRE_NETNS") == "1" {
-			t.Fatalf("no network namespace: %v", err)
-		}
-		t.Skipf("no network namespace: %v; run as root, or with unshare -Urn", err)
-	}
-	now, err := os.Readlink("/proc/thread-self/ns/net")
-	if err != nil || now == hostNS {
-		t.Fatalf("still in the host's namespace (%s, %v): nothing is written", now, err)
-	}
-}
 
 // onHost runs f on a thread that is proven to be in the host's namespace.
 func onHost[T any](t *testing.T, f func() (T, error)) T {
@@ -70,7 +49,7 @@ func hostSnapshot(t *testing.T) map[string]string {
 
 func TestNetNSApply(t *testing.T) {
 	before := hostSnapshot(t)
-	enterFreshNetNS(t)
+	nstest.Require(t)
 	fresh, err := Snapshot(DefaultRoot)
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +87,7 @@ func TestNetNSApply(t *testing.T) {
 }
 
 func TestNetNSRefusals(t *testing.T) {
-	enterFreshNetNS(t)
+	nstest.Require(t)
 	for _, c := range []struct{ key, value, reason string }{
 		{"net.ipv4.tcp_tw_reuse", "7", "a whole number from 0 to 2"},
 		{"net.ipv4.ip_local_port_range", "100 65000", "not below net.ipv4.ip_unprivileged_port_start (1024)"},
@@ -133,7 +112,7 @@ func TestNetNSRefusals(t *testing.T) {
 
 // Each limit that a refusal names is what this kernel does: the ends are taken, one beyond is not.
 func TestNetNSLimits(t *testing.T) {
-	enterFreshNetNS(t)
+	nstest.Require(t)
 	for key, l := range limits {
 		old, err := Read(DefaultRoot, key)
 		if err != nil {
@@ -156,7 +135,7 @@ func TestNetNSLimits(t *testing.T) {
 
 // A lab that is given the host's settings has them: nothing but the host-wide ones differs afterwards.
 func TestNetNSFromHost(t *testing.T) {
-	enterFreshNetNS(t)
+	nstest.Require(t)
 	lab, err := Snapshot(DefaultRoot)
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +163,7 @@ func TestNetNSFromHost(t *testing.T) {
 }
 
 func TestNetNSFromThisHost(t *testing.T) {
-	enterFreshNetNS(t)
+	nstest.Require(t)
 	lab, err := Snapshot(DefaultRoot)
 	if err != nil {
 		t.Fatal(err)
