@@ -34,6 +34,9 @@ func checkKey(key string) (at int, what string) {
 	if key == "" {
 		return 0, "there is no key before the ="
 	}
+	if key[0] == '-' {
+		return 0, "one - before a key is enough"
+	}
 	if !strings.ContainsAny(key, "./") {
 		return 0, "a key has at least one dot (net.ipv4. is missing?)"
 	}

@@ -186,6 +186,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add([]byte("-net/ipv4/conf/eth0.100/x = a\tb\r\n\ufeff;\nnet.//.x=1"))
+	f.Add([]byte("--0.100/x =")) // a key that began with a dash was no key when read again
 	f.Fuzz(func(t *testing.T, data []byte) {
 		lines, err := Parse("f", data)
 		problems := 0
