@@ -16,7 +16,7 @@ import (
 )
 
 // hostNS is taken before any test moves a thread.
-var hostNS, hostNSErr = os.Readlink("/proc/thread-self/ns/net")
+var hostNS, _ = os.Readlink("/proc/thread-self/ns/net")
 
 // onHost runs f on a thread that is proven to be in the host's namespace.
 func onHost[T any](t *testing.T, f func() (T, error)) T {
