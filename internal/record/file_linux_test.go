@@ -2,9 +2,11 @@ package record
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,4 +69,33 @@ func fullDisk(t *testing.T, dir string) {
 		t.Errorf("got %q, %v; want EROFS", path, err)
 	}
 	onlyFile(t, dir, filepath.Base(path))
+}
+
+// Root may write anywhere, so the writing thread first takes the file rights of an ordinary user: setfsuid(2) is of one
+// thread, which stays locked and ends with its goroutine.
+func TestWriteIntoReadOnlyDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o555)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(dir, 0o755) })
+	var path string
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if os.Getuid() == 0 {
+			const nobody = 65534
+			runtime.LockOSThread()
+			syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0)
+		}
+		path, err = Write(dir, small())
+	}()
+	<-done
+	if !errors.Is(err, fs.ErrPermission) || path != "" {
+		t.Errorf("got %q, %v; want a permission error", path, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left in the directory: %v, %v", left, err)
+	}
 }
