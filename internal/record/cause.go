@@ -18,13 +18,14 @@ const (
 	OptionUnsupported Cause = "option-unsupported"
 	ShortRead         Cause = "short-read"
 	WrongBytes        Cause = "wrong-bytes"
+	SelfConnect       Cause = "self-connect" // a socket that was connected to itself (RFC 9293, 3.5: both SYNs cross)
 	Other             Cause = "other"
 )
 
 // Causes lists every cause in the order in which reports name them.
 var Causes = []Cause{
 	OK, AddrNotAvailable, AddrInUse, Refused, Reset, TimedOut, Unreachable, OutOfDescriptors, OutOfMemory,
-	NotPermitted, OptionUnsupported, ShortRead, WrongBytes, Other,
+	NotPermitted, OptionUnsupported, ShortRead, WrongBytes, SelfConnect, Other,
 }
 
 var causeOf = map[string]Cause{

@@ -118,7 +118,7 @@ func structs(t *testing.T) map[string]structDoc {
 	t.Helper()
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range []string{"record.go", "state.go", "cause.go"} {
+	for _, name := range []string{"record.go", "close.go", "matrix.go", "state.go", "cause.go"} {
 		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

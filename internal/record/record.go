@@ -44,6 +44,9 @@ type Trial struct {
 	Ports       []Tuple       `json:"ports"`       // by tuple, with the forecast
 	Bytes       Bytes         `json:"bytes"`       // written, read, lost
 	Ledger      Ledger        `json:"ledger"`      // what became of every TIME_WAIT
+	Close       Close         `json:"close"`       // how connections were taken down, declared and seen
+	Stand       *Stand        `json:"stand"`       // nil unless sockets were asked to stand in states
+	Restart     *Restart      `json:"restart"`     // nil where it was not tried
 	Warnings    []Warning     `json:"warnings"`    // what the figures should not be trusted for
 	Environment Environment   `json:"environment"` // the machine
 }
@@ -188,6 +191,9 @@ type Connections struct {
 	// Replaced is how many connections came to the server on a tuple whose TIME_WAIT still stood there and was given
 	// up for them; nil where the server does not close first.
 	Replaced *int64 `json:"replaced"`
+	// HiddenRetries is how many connect() the engine's library called beyond those that it was asked for; nil where the
+	// engine makes its calls itself.
+	HiddenRetries *int64 `json:"hidden_retries"`
 }
 
 // Outcome counts one way in which connections ended on one side.
@@ -203,6 +209,10 @@ type Outcome struct {
 type Rate struct {
 	AskedPerSecond   *float64 `json:"asked_per_second"`
 	ReachedPerSecond float64  `json:"reached_per_second"`
+	// LimitedBy is what kept the rate from being higher: schedule (no more was asked for), generator, kernel, server,
+	// ports, or waiting (neither side's workers were busy); "" where nobody can tell. LimitedWhy says it with figures.
+	LimitedBy  string `json:"limited_by"`
+	LimitedWhy string `json:"limited_why"`
 }
 
 // Latency of successful connects: from the call of connect(), and from the intended start (which keeps what a stalled
@@ -282,6 +292,11 @@ type Bytes struct {
 	Written int64  `json:"written"`
 	Read    int64  `json:"read"`
 	Lost    *int64 `json:"lost"`
+	// ToServer and ToClient are the two directions; nil where a side's count is missing. ByConnection is nil, too, where
+	// connections were not told apart.
+	ToServer     *Direction     `json:"to_server"`
+	ToClient     *Direction     `json:"to_client"`
+	ByConnection *PerConnection `json:"by_connection"`
 }
 
 // Ledger accounts for every TIME_WAIT that a side entered: Entered = Standing + Replaced + Reused + Expired + Unexplained.

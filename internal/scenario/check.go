@@ -38,6 +38,8 @@ const (
 type Known struct {
 	Engines []string
 	IOs     []string
+	// Close tells what is wrong with a close block, which is internal/teardown's to know. Nil: not checked.
+	Close func(Close) error
 }
 
 // Check judges a resolved scenario and changes nothing. The error is a Problems with every problem there is.

@@ -21,16 +21,44 @@ func (s Scenario) Resolve() Scenario {
 	fill(&s.Load.Stop.After, 10*second)
 	fill(&s.Client.Addresses, 1)
 	fill(&s.Client.Timeout, 5*second)
+	fill(&s.Client.Bind, Bind{Mode: BindAuto})
+	fill(&s.Client.BindAddressNoPort, On)
+	fill(&s.Client.ReuseAddress, Off)
+	fill(&s.Client.ReusePort, Off)
+	fill(&s.Client.NoDelay, Off)
+	fill(&s.Client.FastOpen, Off)
+	fill(&s.Client.Requests, 1)
+	fill(&s.Server.Addresses, 1)
 	fill(&s.Server.Port, 8080)
+	fill(&s.Server.Ports, 1)
 	fill(&s.Server.Backlog, 4096)
+	fill(&s.Server.ReuseAddress, On)
+	fill(&s.Server.ReusePort, On)
 	fill(&s.Payload.Request, 64)
 	fill(&s.Payload.Response, 64)
 	fill(&s.Close.Side, ClientSide)
+	s.Close.settle()
+	if s.Link.Rate > 0 {
+		fill(&s.Link.Queue, 64<<10)
+	}
 
 	if g := s.Load.Stop.TimeWait; g != nil && s.Close.Side != BothSides {
 		fill(&g.Side, s.Close.Side)
 	}
 	return s
+}
+
+// settle makes How and Linger say the same where only one of them was said.
+func (c *Close) settle() {
+	name, argument := c.How.Split()
+	switch {
+	case c.How == "" && c.Linger.On:
+		c.How = How("linger=" + c.Linger.String())
+	case c.How == "":
+		c.How = "fin"
+	case name == "linger" && !c.Linger.On && argument != "-1":
+		c.Linger.UnmarshalText([]byte(argument)) //nolint:errcheck // a bad argument is the strategy's to refuse
+	}
 }
 
 // fill sets v where it was not said.

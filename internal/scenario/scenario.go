@@ -10,7 +10,7 @@ type Scenario struct {
 
 	Topology Topology `yaml:"topology" json:"topology"`
 	Family   Family   `yaml:"family" json:"family"`
-	Engine   string   `yaml:"engine" json:"engine"` // split
+	Engine   string   `yaml:"engine" json:"engine"` // split: raw system calls; net: Go's standard library
 	IO       string   `yaml:"io" json:"io"`         // epoll
 
 	Load    Load    `yaml:"load" json:"load"`
@@ -18,7 +18,9 @@ type Scenario struct {
 	Server  Server  `yaml:"server" json:"server"`
 	Payload Payload `yaml:"payload" json:"payload"`
 	Close   Close   `yaml:"close" json:"close"`
+	Link    Link    `yaml:"link" json:"link"`
 	Sysctl  Sysctl  `yaml:"sysctl" json:"sysctl"`
+	Stand   Stand   `yaml:"stand" json:"stand"`
 }
 
 // Topology is where the pair lives.
@@ -86,7 +88,19 @@ type Client struct {
 	Addresses int `yaml:"addresses" json:"addresses"`
 	// LocalPortRange sets IP_LOCAL_PORT_RANGE (Linux 6.3) on each socket; off leaves the choice to the namespace.
 	LocalPortRange PortRange `yaml:"local_port_range" json:"local_port_range"`
-	Workers        int       `yaml:"workers" json:"workers"` // threads; 0: half the processors
+	// Bind is what each socket is bound to before connect(). BindAddressNoPort sets IP_BIND_ADDRESS_NO_PORT (Linux 4.2)
+	// where it is bound to an address alone: the port is then left to connect().
+	Bind              Bind   `yaml:"bind" json:"bind"`
+	BindAddressNoPort Switch `yaml:"bind_address_no_port" json:"bind_address_no_port"`
+	ReuseAddress      Switch `yaml:"reuse_address" json:"reuse_address"` // SO_REUSEADDR
+	ReusePort         Switch `yaml:"reuse_port" json:"reuse_port"`       // SO_REUSEPORT
+	NoDelay           Switch `yaml:"no_delay" json:"no_delay"`           // TCP_NODELAY
+	// FastOpen sets TCP_FASTOPEN_CONNECT (Linux 4.11) here and TCP_FASTOPEN on the listeners.
+	FastOpen  Switch    `yaml:"fast_open" json:"fast_open"`
+	KeepAlive KeepAlive `yaml:"keep_alive" json:"keep_alive"`
+	// Requests is how many requests a connection carries before it is taken down.
+	Requests int `yaml:"requests" json:"requests"`
+	Workers  int `yaml:"workers" json:"workers"` // threads; 0: half the processors
 	// Timeout ends a connection that is not over this long after its connect().
 	Timeout Duration `yaml:"timeout" json:"timeout"`
 }
@@ -95,9 +109,16 @@ type Client struct {
 type Server struct {
 	// Address is where the server listens in topology host; empty is the loopback address. A lab has its own.
 	Address string `yaml:"address" json:"address"`
-	Port    int    `yaml:"port" json:"port"`
-	Backlog int    `yaml:"backlog" json:"backlog"`
-	Workers int    `yaml:"workers" json:"workers"` // threads, each with its own SO_REUSEPORT listener
+	// Addresses and Ports are how many the server listens on, every port at every address, counted up from the first.
+	Addresses    int    `yaml:"addresses" json:"addresses"`
+	Port         int    `yaml:"port" json:"port"`
+	Ports        int    `yaml:"ports" json:"ports"`
+	Backlog      int    `yaml:"backlog" json:"backlog"`
+	ReuseAddress Switch `yaml:"reuse_address" json:"reuse_address"` // SO_REUSEADDR
+	ReusePort    Switch `yaml:"reuse_port" json:"reuse_port"`       // SO_REUSEPORT
+	// AcceptDelay is how long a worker waits between one accept() and the next.
+	AcceptDelay Duration `yaml:"accept_delay" json:"accept_delay"`
+	Workers     int      `yaml:"workers" json:"workers"` // threads, each with its own SO_REUSEPORT listener
 }
 
 // Payload is the one request and the one response of a connection.
@@ -108,11 +129,40 @@ type Payload struct {
 
 // Close is how connections are taken down.
 type Close struct {
-	// Side is who closes first: client, server, or both (each as soon as it has its bytes).
+	// Side is who does what How says: client, server, or both (each as soon as it has its bytes). But with leak, which
+	// never closes, it is the side that closes first.
 	Side Side `yaml:"side" json:"side"`
-	// Linger is SO_LINGER on the side that closes first.
+	// How is a strategy of internal/teardown, with its argument: fin, graceful=5s, linger=0.
+	How How `yaml:"how" json:"how"`
+	// Linger is SO_LINGER on that side, another way to write How: linger=N.
 	Linger Linger `yaml:"linger" json:"linger"`
 }
+
+// Link is the lab's link between the two hosts.
+type Link struct {
+	// Rate bounds either direction (a token bucket); off leaves it as fast as the kernel moves packets.
+	Rate Bandwidth `yaml:"rate" json:"rate"`
+	// Queue is how many bytes wait at either end for their turn; what comes on top is dropped.
+	Queue Size `yaml:"queue" json:"queue"`
+}
+
+// Stand asks for sockets that stand in a state, by state, side by side on the server's host, instead of a load. They are
+// brought there by real handshakes and kept there by packet holds, for load.hold.
+type Stand struct {
+	SynSent     int `yaml:"syn_sent" json:"syn_sent"`
+	SynRecv     int `yaml:"syn_recv" json:"syn_recv"`
+	Established int `yaml:"established" json:"established"`
+	FinWait1    int `yaml:"fin_wait_1" json:"fin_wait_1"`
+	FinWait2    int `yaml:"fin_wait_2" json:"fin_wait_2"`
+	Closing     int `yaml:"closing" json:"closing"`
+	TimeWait    int `yaml:"time_wait" json:"time_wait"`
+	CloseWait   int `yaml:"close_wait" json:"close_wait"`
+	LastAck     int `yaml:"last_ack" json:"last_ack"`
+	Listen      int `yaml:"listen" json:"listen"`
+}
+
+// Off tells whether no sockets are asked to stand.
+func (s Stand) Off() bool { return s == Stand{} }
 
 // Sysctl are settings, key to value, written in the lab before the load. Both is applied first, then the side's own.
 type Sysctl struct {

@@ -189,5 +189,183 @@ func (l Linger) String() string {
 	return strconv.Itoa(l.Seconds)
 }
 
+// Switch is a socket option: on or off; the zero value is "not said".
+type Switch string
+
+// The switch's positions.
+const (
+	On  Switch = "on"
+	Off Switch = "off"
+)
+
+// UnmarshalText reads "on" or "off".
+func (s *Switch) UnmarshalText(b []byte) error {
+	switch w := Switch(strings.TrimSpace(string(b))); w {
+	case On, Off, "":
+		*s = w
+		return nil
+	}
+	return fmt.Errorf("%q is no switch: write on or off", b)
+}
+
+// MarshalText prints what UnmarshalText reads.
+func (s Switch) MarshalText() ([]byte, error) { return []byte(s), nil }
+
+func (s Switch) String() string { return string(s) }
+
+// IsOn tells whether the switch is on.
+func (s Switch) IsOn() bool { return s == On }
+
+// Bandwidth is in bits per second; the zero value is off.
+type Bandwidth int64
+
+var bandwidths = []struct {
+	suffix string
+	bits   int64
+}{{"Gbit", 1e9}, {"Mbit", 1e6}, {"kbit", 1e3}}
+
+// UnmarshalText reads "off", "64kbit", "20Mbit", "1Gbit".
+func (w *Bandwidth) UnmarshalText(b []byte) error {
+	t := strings.TrimSpace(string(b))
+	if t == "off" {
+		*w = 0
+		return nil
+	}
+	for _, u := range bandwidths {
+		n, ok := strings.CutSuffix(t, u.suffix)
+		if !ok {
+			continue
+		}
+		v, err := strconv.ParseInt(strings.TrimSpace(n), 10, 64)
+		if err != nil || v < 1 || v > math.MaxInt64/u.bits {
+			break
+		}
+		*w = Bandwidth(v * u.bits)
+		return nil
+	}
+	return fmt.Errorf("%q is no bandwidth: write bits per second like 64kbit, 20Mbit or 1Gbit, or off", t)
+}
+
+// MarshalText prints what UnmarshalText reads.
+func (w Bandwidth) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+func (w Bandwidth) String() string {
+	for _, u := range bandwidths {
+		if w != 0 && int64(w)%u.bits == 0 {
+			return strconv.FormatInt(int64(w)/u.bits, 10) + u.suffix
+		}
+	}
+	return "off"
+}
+
+// Bind is what a client's socket is bound to before connect(). The zero value is "not said".
+type Bind struct {
+	// Mode is auto (an address, where there are several to choose from), address, or ports.
+	Mode string
+	// Ports are taken in turn, with mode ports.
+	Ports PortRange
+}
+
+// The modes of Bind.
+const (
+	BindAuto    = "auto"
+	BindAddress = "address"
+	BindPorts   = "ports"
+)
+
+// UnmarshalText reads "auto", "address", or the ports: "40000-40999", "40000".
+func (v *Bind) UnmarshalText(b []byte) error {
+	t := strings.TrimSpace(string(b))
+	if t == BindAuto || t == BindAddress {
+		*v = Bind{Mode: t}
+		return nil
+	}
+	if n, err := strconv.Atoi(t); err == nil {
+		t = fmt.Sprintf("%d-%d", n, n)
+	}
+	var p PortRange
+	if err := p.UnmarshalText([]byte(t)); err != nil || p.Off() {
+		return fmt.Errorf("%q is nothing to bind to: write auto, address, or ports like 40000-40999 or 40000", b)
+	}
+	*v = Bind{Mode: BindPorts, Ports: p}
+	return nil
+}
+
+// MarshalText prints what UnmarshalText reads.
+func (v Bind) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+func (v Bind) String() string {
+	switch {
+	case v.Mode != BindPorts:
+		return v.Mode
+	case v.Ports.Low == v.Ports.High:
+		return strconv.Itoa(v.Ports.Low)
+	}
+	return v.Ports.String()
+}
+
+// KeepAlive is TCP's keep-alive: after Idle without a segment the kernel probes, every Interval, and gives the peer up
+// after Probes without an answer (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT). The zero value is off.
+type KeepAlive struct {
+	Idle     Duration
+	Interval Duration // 0: the namespace's
+	Probes   int      // 0: the namespace's
+}
+
+// Off tells whether keep-alive is not asked for.
+func (k KeepAlive) Off() bool { return k == KeepAlive{} }
+
+// UnmarshalText reads "off", "60s", "60s/5s" or "60s/5s/3".
+func (k *KeepAlive) UnmarshalText(b []byte) error {
+	t := strings.TrimSpace(string(b))
+	*k = KeepAlive{}
+	if t == "off" {
+		return nil
+	}
+	parts := strings.Split(t, "/")
+	wrong := len(parts) > 3
+	for i, part := range parts[:min(2, len(parts))] {
+		err := []*Duration{&k.Idle, &k.Interval}[i].UnmarshalText([]byte(part))
+		d := []Duration{k.Idle, k.Interval}[i]
+		wrong = wrong || err != nil || d < second || d%second != 0 || d > 32767*second
+	}
+	if len(parts) == 3 {
+		n, err := strconv.Atoi(strings.TrimSpace(parts[2]))
+		wrong = wrong || err != nil || n < 1 || n > 127
+		k.Probes = n
+	}
+	if wrong {
+		*k = KeepAlive{}
+		return fmt.Errorf("%q is no keep-alive: write off, or whole seconds of idle time, then between probes, then how many "+
+			"(1 to 127), like 60s, 60s/5s or 60s/5s/3", b)
+	}
+	return nil
+}
+
+// MarshalText prints what UnmarshalText reads.
+func (k KeepAlive) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+func (k KeepAlive) String() string {
+	switch {
+	case k.Off():
+		return "off"
+	case k.Probes > 0:
+		return fmt.Sprintf("%s/%s/%d", k.Idle, k.Interval, k.Probes)
+	case k.Interval > 0:
+		return fmt.Sprintf("%s/%s", k.Idle, k.Interval)
+	}
+	return k.Idle.String()
+}
+
+// How is a close strategy with its argument, as a scenario writes it: fin, graceful=5s, linger=0. The zero value is
+// "not said". Which there are is internal/teardown's to know.
+type How string
+
+// Split gives the strategy's name and its argument, "" for none.
+func (h How) Split() (name, argument string) {
+	name, argument, _ = strings.Cut(string(h), "=")
+	return name, argument
+}
+
 // JSON gives the scenario as it stands in a record.
 func (s Scenario) JSON() (json.RawMessage, error) { return json.Marshal(s) }
