@@ -9,25 +9,26 @@ import (
 	"sync/atomic"
 	"time"
 
+	"twomsl/internal/exchange"
 	"twomsl/internal/linux"
 	"twomsl/internal/payload"
 	"twomsl/internal/scenario"
-	"twomsl/internal/teardown"
 )
 
 // Client drives one run. Its methods are safe for use by several goroutines.
 type Client struct {
-	plan      Plan
-	schedule  scenario.Schedule
-	request   payload.Payload
-	response  payload.Payload
-	sources   []linux.Sockaddr
-	dests     []linux.Sockaddr
-	lingering bool // close() may wait, see linux.CloseLingering
-	resets    bool // close() resets: no TIME_WAIT is left
+	plan        Plan
+	schedule    scenario.Schedule
+	script      exchange.Script
+	options     []option
+	sources     []linux.Sockaddr
+	dests       []linux.Sockaddr
+	limited     bool // a step has a time limit of its own
+	meetsItself bool // a connection could be connected to itself
 
 	epoch   int64        // CLOCK_MONOTONIC of the first intended start
 	limit   atomic.Int64 // connections numbered below it may start
+	gate    atomic.Int64 // connections numbered below it pass teardown.Gate
 	stopped atomic.Int64 // CLOCK_MONOTONIC of the stop; 0 while running
 	aborted atomic.Bool  // connections in flight are given up
 	reason  atomic.Pointer[string]
@@ -42,27 +43,32 @@ type Client struct {
 
 // New makes a client for the plan; nothing is opened before Start.
 func New(plan Plan) (*Client, error) {
-	if plan.Workers < 1 || plan.Concurrency < plan.Workers || plan.Tuples() == 0 || plan.Until <= 0 || plan.Request < 1 {
+	if plan.Workers < 1 || plan.Concurrency < plan.Workers || plan.Tuples() == 0 || plan.Until <= 0 ||
+		plan.Request < 1 && !plan.Silent {
 		return nil, fmt.Errorf("client plan: %d workers, %d connections in flight, %d tuples, until %v, a request of %v: "+
 			"each must be 1 or more, and there must be as many connections in flight as workers",
 			plan.Workers, plan.Concurrency, plan.Tuples(), plan.Until, plan.Request)
 	}
 	c := &Client{
 		plan: plan, schedule: scenario.NewSchedule(plan.Rate),
-		request: payload.Request(int64(plan.Request)), response: payload.Response(int64(plan.Response)),
+		script: exchange.Script{
+			Opens: true, Request: payload.Request(int64(plan.Request)), Response: payload.Response(int64(plan.Response)),
+			Rounds: plan.rounds(), Silent: plan.Silent, Steps: plan.Steps,
+		},
+		limited: exchange.Limited(plan.Steps), meetsItself: plan.mayMeetItself(),
 		firstExhaustion: make([]atomic.Int64, plan.Tuples()), done: make(chan struct{}),
+	}
+	var err error
+	if c.options, err = wanted(&plan); err != nil {
+		return nil, fmt.Errorf("client: %w", err)
 	}
 	for i := range c.firstExhaustion {
 		c.firstExhaustion[i].Store(math.MaxInt64)
 	}
 	c.layOutAddresses()
-	for _, s := range plan.Steps {
-		c.lingering = c.lingering || s.Op == teardown.Linger && s.Seconds > 0
-		c.resets = c.resets || s.Op == teardown.Linger && s.Seconds == 0
-	}
 	c.limit.Store(math.MaxInt64)
-	if plan.Limit > 0 {
-		c.limit.Store(plan.Limit)
+	if plan.Limit != 0 {
+		c.limit.Store(max(0, plan.Limit))
 	}
 	for id := range plan.Workers {
 		w, err := newWorker(c, id)
@@ -98,6 +104,9 @@ func (c *Client) closeWorkers() {
 // schedule: the pause does not count as lateness.
 func (c *Client) SetLimit(n int64) { c.limit.Store(n) }
 
+// SetGate lets connections numbered below n pass the gate in their steps.
+func (c *Client) SetGate(n int64) { c.gate.Store(n) }
+
 // Stop ends the starting of connections; those in flight are finished. reason stands in the record.
 func (c *Client) Stop(reason string) {
 	c.reason.CompareAndSwap(nil, &reason) // first: who sees the stop finds its reason
@@ -110,7 +119,17 @@ func (c *Client) Abort(reason string) {
 	c.aborted.Store(true)
 }
 
-// Done is closed when no worker runs any more.
+// Release closes the connections that the steps left open. It may be called once Done is closed.
+func (c *Client) Release() {
+	for _, w := range c.workers {
+		for _, fd := range w.kept {
+			linux.Close(int(fd))
+		}
+		w.kept = nil
+	}
+}
+
+// Done is closed when no worker runs any more. What the steps left open is still open: see Release.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Err tells, after Done, why a worker could not work; nil where all did.

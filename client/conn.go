@@ -3,40 +3,24 @@
 package client
 
 import (
+	"twomsl/internal/exchange"
 	"twomsl/internal/linux"
 	"twomsl/internal/tally"
-	"twomsl/internal/teardown"
 )
-
-// step is where a connection stands; the order is the protocol's.
-type step uint8
-
-const (
-	connecting step = iota // SYN sent, SYN-ACK awaited
-	writing                // request on its way
-	reading                // response awaited
-	closing                // the strategy's steps, from conn.op on
-)
-
-func (s step) phase() tally.Phase {
-	return [...]tally.Phase{tally.Connect, tally.Write, tally.Read, tally.Close}[s]
-}
 
 // conn is one connection. Slots are reused; generation tells events of an earlier one apart.
 type conn struct {
-	fd         int32
+	exchange.Conn
 	generation uint32
 	prev, next int32
 	tuple      int32
-	moved      int32 // bytes of the current step that are through
-	step       step
-	op         uint8
-	gone       bool  // the peer ended it first, by FIN or by RST
-	called     int64 // when connect() was called
+	port       uint16 // the local one, where connections are metered
+	connecting bool   // the handshake is not over
+	called     int64  // when connect() was called
 	intended   int64
 }
 
-// start opens the n-th connection: socket, options, bind where there is a choice of sources, connect (the SYN).
+// start opens the n-th connection: socket, options, bind where it is asked for, connect (the SYN).
 func (w *worker) start(n, intended int64) {
 	w.opened.Store(w.opened.Load() + 1)
 	p := &w.c.plan
@@ -46,7 +30,7 @@ func (w *worker) start(n, intended int64) {
 		w.fail(tally.Socket, tally.Errno(e))
 		return
 	}
-	if phase, e := w.prepare(fd, source); e != 0 {
+	if phase, e := w.prepare(fd, n, source); e != 0 {
 		linux.Close(fd)
 		w.fail(phase, tally.Errno(e))
 		return
@@ -64,9 +48,30 @@ func (w *worker) start(n, intended int64) {
 	}
 	i := w.take()
 	c := &w.conns[i]
-	c.fd, c.tuple, c.step, c.moved, c.op, c.gone = int32(fd), int32(tuple), connecting, 0, 0, false
+	c.Begin(fd, 0)
+	c.Number, c.tuple, c.port, c.connecting = n, int32(tuple), 0, true
 	c.called, c.intended = called, intended
 	w.watch(i)
+}
+
+// prepare sets what the plan asks of the socket before connect().
+func (w *worker) prepare(fd int, n int64, source int) (tally.Phase, linux.Errno) {
+	p := &w.c.plan
+	for i := range w.c.options {
+		if e := w.c.options[i].set(fd, &p.Socket); e != 0 {
+			return tally.Option, e
+		}
+	}
+	address, port := p.binds()
+	if !address {
+		return 0, 0
+	}
+	sa := &w.c.sources[source]
+	if port {
+		with := sa.WithPort(p.port(n))
+		sa = &with
+	}
+	return tally.Bind, linux.Bind(fd, sa)
 }
 
 // watch tries the first write and waits for all that comes after. Over loopback and veth the handshake is over when
@@ -74,68 +79,58 @@ func (w *worker) start(n, intended int64) {
 func (w *worker) watch(i int32) {
 	c := &w.conns[i]
 	generation := c.generation
-	if w.established(i) {
-		w.write(i)
+	if w.c.plan.Silent || w.established(i) {
+		w.carryOn(i, false)
 	}
-	if c.generation != generation { // it has failed
+	if c.generation != generation { // it has ended
 		return
 	}
-	if e := w.poller.AddConnection(int(c.fd), uint64(generation)<<32|uint64(uint32(i))); e != 0 {
+	if e := w.poller.AddConnection(int(c.FD), uint64(generation)<<32|uint64(uint32(i))); e != 0 {
 		w.end(i, tally.Option, tally.Errno(e))
 	}
-}
-
-// prepare sets what the plan asks of the socket before connect().
-func (w *worker) prepare(fd, source int) (tally.Phase, linux.Errno) {
-	p := &w.c.plan
-	if !p.PortRange.Off() {
-		if e := linux.SetLocalPortRange(fd, p.PortRange.Low, p.PortRange.High); e != 0 {
-			return tally.Option, e
-		}
-	}
-	if len(p.Sources) == 1 {
-		return 0, 0
-	}
-	if e := linux.SetBindAddressNoPort(fd); e != 0 {
-		return tally.Option, e
-	}
-	return tally.Bind, linux.Bind(fd, &w.c.sources[source])
 }
 
 // ready carries a connection on as far as it goes without waiting.
 func (w *worker) ready(ev linux.Event) {
 	i := int32(uint32(ev.Data))
-	if w.conns[i].generation != uint32(ev.Data>>32) {
-		return
-	}
 	c := &w.conns[i]
-	if c.step == connecting {
-		if !w.established(i) {
-			return
+	if c.generation != uint32(ev.Data>>32) || c.connecting && !w.established(i) {
+		return
+	}
+	w.carryOn(i, ev.Readable())
+}
+
+// carryOn goes through the connection's script until it must wait.
+func (w *worker) carryOn(i int32, readable bool) {
+	w.settle(i, w.talk.Advance(&w.conns[i].Conn, readable))
+}
+
+// settle takes note of how far a connection has come.
+func (w *worker) settle(i int32, r exchange.Result) {
+	c := &w.conns[i]
+	switch r {
+	case exchange.Closed, exchange.ClosedBadly, exchange.Kept:
+		w.finish(i, r)
+	case exchange.Broken:
+		phase, why := w.talk.Phase, w.talk.Why
+		if c.connecting { // silent: nothing was heard of the handshake
+			phase = tally.Connect
 		}
+		w.end(i, phase, why)
 	}
-	if c.step == writing && !w.write(i) {
-		return
-	}
-	if c.step == reading && !(ev.Readable() && w.read(i)) {
-		return
-	}
-	w.teardown(i)
 }
 
 // established sees the end of the handshake: the first write tells, without another system call.
 func (w *worker) established(i int32) bool {
 	c := &w.conns[i]
 	now := linux.Nano()
-	n, e := linux.Write(int(c.fd), w.c.request)
-	switch e {
+	switch e := w.talk.First(&c.Conn); e {
 	case linux.EAGAIN: // still SYN_SENT
 		return false
 	case 0:
-		c.moved = int32(n)
-		w.rec.written += int64(n)
 	case linux.ECONNRESET, linux.EPIPE: // after the handshake: in SYN_SENT an RST is ECONNREFUSED
 		w.connected(c, now)
+		w.talk.Broke(tally.Write, tally.Errno(e))
 		w.end(i, tally.Write, tally.Errno(e))
 		return false
 	default:
@@ -143,129 +138,55 @@ func (w *worker) established(i int32) bool {
 		return false
 	}
 	w.connected(c, now)
-	c.step = writing
+	if w.c.meetsItself && w.metItself(c) {
+		w.end(i, tally.Connect, tally.SelfConnect)
+		return false
+	}
 	return true
 }
 
 func (w *worker) connected(c *conn, now int64) {
-	w.rec.connected(c, now, w.c.plan.Rate, w.c.firstExhaustion[c.tuple].Load())
-}
-
-// write sends the rest of the request; true when all of it is through.
-func (w *worker) write(i int32) bool {
-	c := &w.conns[i]
-	for int(c.moved) < len(w.c.request) {
-		n, e := linux.Write(int(c.fd), w.c.request[c.moved:])
-		if e == linux.EAGAIN {
-			return false
-		}
-		if e != 0 {
-			w.end(i, tally.Write, tally.Errno(e))
-			return false
-		}
-		c.moved += int32(n)
-		w.rec.written += int64(n)
-	}
-	c.step, c.moved = reading, 0
-	return true
-}
-
-// read takes the response and checks it; true when all of it is there.
-func (w *worker) read(i int32) bool {
-	c := &w.conns[i]
-	for int(c.moved) < len(w.c.response) {
-		n, e := linux.Read(int(c.fd), w.buf)
-		switch {
-		case e == linux.EAGAIN:
-			return false
-		case e != 0:
-			w.end(i, tally.Read, tally.Errno(e))
-			return false
-		case n == 0:
-			w.end(i, tally.Read, tally.ShortRead)
-			return false
-		}
-		w.rec.read += int64(n)
-		if !w.c.response.Matches(int(c.moved), w.buf[:n]) {
-			w.end(i, tally.Read, tally.WrongBytes)
-			return false
-		}
-		c.moved += int32(n)
-	}
-	c.step = closing
-	return true
-}
-
-// teardown carries out the strategy's steps until one must wait.
-func (w *worker) teardown(i int32) {
-	c := &w.conns[i]
-	for int(c.op) < len(w.c.plan.Steps) {
-		s := w.c.plan.Steps[c.op]
-		switch s.Op {
-		case teardown.Linger:
-			if e := linux.SetLinger(int(c.fd), s.Seconds); e != 0 {
-				w.end(i, tally.Option, tally.Errno(e))
-				return
-			}
-		case teardown.ReadEOF:
-			if !w.readEOF(i) {
-				return
-			}
-		case teardown.Close:
-			w.finish(i)
-			return
-		}
-		c.op++
+	c.connecting = false
+	w.rec.connected(c, now, w.c.plan.Rate, w.c.firstExhaustion[c.tuple].Load(), w.c.plan.Socket.FastOpen)
+	if w.rec.meter.On() {
+		c.port = w.localPort(c)
 	}
 }
 
-// readEOF waits for the peer's FIN. A reset here comes after the exchange: the connection was good, the reset is
-// counted as seen in the close.
-func (w *worker) readEOF(i int32) bool {
-	c := &w.conns[i]
-	n, e := linux.Read(int(c.fd), w.buf)
-	switch {
-	case e == linux.EAGAIN:
-		return false
-	case e != 0:
-		w.rec.tally.Add(tally.Close, tally.Errno(e))
-		c.gone = true
-		return true
-	case n == 0:
-		c.gone = true
-		return true
+func (w *worker) localPort(c *conn) uint16 {
+	if e := linux.LocalAddr(int(c.FD), &w.local); e != 0 {
+		return 0
 	}
-	w.rec.read += int64(n)
-	w.end(i, tally.Close, tally.WrongBytes)
-	return false
+	return w.local.Port()
 }
 
-// finish closes a connection that did all it was meant to.
-func (w *worker) finish(i int32) {
+// metItself tells a socket whose SYN met itself: both ends have one address and port.
+func (w *worker) metItself(c *conn) bool {
+	p := &w.c.plan
+	source, dest := p.Sources[int(c.tuple)/len(p.Destinations)], p.Destinations[int(c.tuple)%len(p.Destinations)]
+	return source == dest.Addr() && w.localPort(c) == dest.Port()
+}
+
+// finish counts a connection that did all it was meant to; one that stays open leaves its slot.
+func (w *worker) finish(i int32, r exchange.Result) {
 	c := &w.conns[i]
-	if !c.gone && !w.c.resets {
-		w.rec.closedFirst(linux.Nano() - w.c.epoch)
+	if c.ClosedAt != 0 && w.c.plan.LeavesTimeWait {
+		w.rec.closedFirst(c.ClosedAt - w.c.epoch)
 	}
-	e := w.close(int(c.fd))
+	if r == exchange.Kept {
+		w.kept = append(w.kept, c.FD)
+	}
 	w.release(i)
-	if e != 0 {
-		w.fail(tally.Close, tally.Errno(e))
+	if r == exchange.ClosedBadly {
+		w.fail(w.talk.Phase, w.talk.Why)
 		return
 	}
 	w.ok.Store(w.ok.Load() + 1)
 }
 
-// close tells the scheduler only where the kernel may wait.
-func (w *worker) close(fd int) linux.Errno {
-	if w.c.lingering {
-		return linux.CloseLingering(fd)
-	}
-	return linux.Close(fd)
-}
-
 // end closes a connection that failed.
 func (w *worker) end(i int32, p tally.Phase, why tally.End) {
-	w.close(int(w.conns[i].fd))
+	w.talk.Close(&w.conns[i].Conn)
 	w.release(i)
 	w.fail(p, why)
 }

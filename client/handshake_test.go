@@ -9,6 +9,7 @@ import (
 
 	"twomsl/internal/linux"
 	"twomsl/internal/scenario"
+	"twomsl/internal/tally"
 )
 
 // Where the handshake is over when connect() returns, it is timed and the request goes out there and then: a connection
@@ -36,7 +37,7 @@ func TestHandshakeIsTimedWhenItIsOver(t *testing.T) {
 	// One try is enough unless the kernel puts its network work off to a thread of its own.
 	for n := range int64(500) {
 		w.start(n, 0)
-		if c := &w.conns[w.newest]; c.step == reading && w.rec.written >= 10 && w.rec.connect.TotalCount() > 0 {
+		if c := &w.conns[w.newest]; c.Phase() == tally.Read && w.talk.Written >= 10 && w.rec.connect.TotalCount() > 0 {
 			return
 		}
 	}

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package client is the opening side of the pair: it opens connections on a schedule, says one request, checks one
-// response and takes each connection down by the strategy's steps, counting what the kernel answers.
+// Package client is the opening side of the pair: it opens connections on a schedule, says its requests, checks the
+// responses and takes each connection down by the strategy's steps, counting what the kernel answers.
 //
 // One worker is one locked OS thread with its own epoll instance, its own connections, its own recorder and its own
 // share of the schedule. Nothing is shared and nothing is allocated on a connection's path; the results are merged when
@@ -17,23 +17,42 @@ import (
 
 // Plan is all that the client needs to know of a run.
 type Plan struct {
-	// Sources are bound in turn where there are several; with one, the kernel chooses it.
+	Engine string `json:"engine"` // split or net; "" is split
+	// Sources are bound in turn where there are several; with one, the kernel chooses it, unless Socket.Bind says so.
 	Sources      []netip.Addr     `json:"sources"`
 	Destinations []netip.AddrPort `json:"destinations"`
+	Socket       Socket           `json:"socket"`
 
-	Rate        scenario.Rate      `json:"rate"`
-	Concurrency int                `json:"concurrency"` // connections in flight, over all workers
-	Workers     int                `json:"workers"`
-	Until       scenario.Duration  `json:"until"`   // no start after this time
-	Timeout     scenario.Duration  `json:"timeout"` // from connect() to the end of a connection
-	Connections int64              `json:"connections"`
-	Failures    int64              `json:"failures"`
-	Limit       int64              `json:"limit"` // starts allowed until SetLimit; 0: all
-	PortRange   scenario.PortRange `json:"port_range"`
-	Request     scenario.Size      `json:"request"`
-	Response    scenario.Size      `json:"response"`
-	Steps       []teardown.Step    `json:"steps"`
-	CPUs        []int              `json:"cpus"`
+	Rate        scenario.Rate     `json:"rate"`
+	Concurrency int               `json:"concurrency"` // connections in flight, over all workers
+	Workers     int               `json:"workers"`
+	Until       scenario.Duration `json:"until"`   // no start after this time
+	Timeout     scenario.Duration `json:"timeout"` // from connect() to the end of a connection
+	Connections int64             `json:"connections"`
+	Failures    int64             `json:"failures"`
+	Limit       int64             `json:"limit"` // starts allowed until SetLimit; 0: all, below 0: none
+	Request     scenario.Size     `json:"request"`
+	Response    scenario.Size     `json:"response"`
+	Rounds      int               `json:"rounds"` // requests per connection; 0: one
+	// Silent connections say nothing: they go to their steps as soon as connect() was called.
+	Silent bool            `json:"silent"`
+	Steps  []teardown.Step `json:"steps"`
+	// LeavesTimeWait tells that who closes first here ends in TIME_WAIT.
+	LeavesTimeWait bool  `json:"leaves_time_wait"`
+	Meter          int   `json:"meter"` // connections whose bytes are remembered one by one
+	CPUs           []int `json:"cpus"`
+}
+
+// Socket is what each socket is given before connect().
+type Socket struct {
+	Bind         scenario.Bind      `json:"bind"`
+	BindNoPort   bool               `json:"bind_no_port"` // IP_BIND_ADDRESS_NO_PORT where an address alone is bound
+	PortRange    scenario.PortRange `json:"port_range"`
+	ReuseAddress bool               `json:"reuse_address"`
+	ReusePort    bool               `json:"reuse_port"`
+	NoDelay      bool               `json:"no_delay"`
+	FastOpen     bool               `json:"fast_open"`
+	KeepAlive    scenario.KeepAlive `json:"keep_alive"`
 }
 
 // Tuples gives how many (source, destination, port) there are: each with its own ports.
@@ -44,3 +63,35 @@ func (p *Plan) tuple(n int64) (source, destination int) {
 	s, d := int64(len(p.Sources)), int64(len(p.Destinations))
 	return int(n % s), int(n / s % d)
 }
+
+// binds tells whether sockets are bound before connect(), and whether to a port too.
+func (p *Plan) binds() (address, port bool) {
+	switch p.Socket.Bind.Mode {
+	case scenario.BindPorts:
+		return true, true
+	case scenario.BindAddress:
+		return true, false
+	}
+	return len(p.Sources) > 1, false
+}
+
+// port is the local port that the n-th connection binds to. All tuples use a port before the next one's turn.
+func (p *Plan) port(n int64) uint16 {
+	r := p.Socket.Bind.Ports
+	return uint16(r.Low + int(n/int64(p.Tuples())%int64(r.Size())))
+}
+
+// mayMeetItself tells whether a connection could be connected to itself: same address, and any port.
+func (p *Plan) mayMeetItself() bool {
+	for _, d := range p.Destinations {
+		for _, s := range p.Sources {
+			if d.Addr() == s {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// rounds is how many requests a connection carries.
+func (p *Plan) rounds() int { return max(1, p.Rounds) }

@@ -46,7 +46,7 @@ func exhaust(t *testing.T, workers int, sources []netip.Addr, to netip.AddrPort)
 	const attempts = 3 * ports * 2
 	c, srv := pairtest.New(t, pairtest.Options{Client: client.Plan{
 		Destinations: []netip.AddrPort{to}, Sources: sources, Workers: workers, Connections: attempts,
-		PortRange: scenario.PortRange{Low: 20000, High: 20000 + ports - 1},
+		Socket: client.Socket{PortRange: scenario.PortRange{Low: 20000, High: 20000 + ports - 1}, BindNoPort: true},
 	}}).Run()
 	all := ports * int64(len(sources))
 	expectEnds(t, c.Outcomes, map[string]int64{
@@ -77,7 +77,7 @@ func TestNetNSOnlyTheExhaustedTupleSaysSo(t *testing.T) {
 		c, _ := pairtest.New(t, pairtest.Options{
 			Client: client.Plan{
 				Destinations: destinations, Connections: n,
-				PortRange: scenario.PortRange{Low: 20000, High: 20000 + ports - 1},
+				Socket: client.Socket{PortRange: scenario.PortRange{Low: 20000, High: 20000 + ports - 1}, BindNoPort: true},
 			},
 			Server: server.Plan{Listen: to},
 		}).Run()

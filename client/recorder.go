@@ -30,7 +30,9 @@ type recorder struct {
 	closes             tally.Closes
 	connect            *hdrhistogram.Histogram
 	fromIntended       *hdrhistogram.Histogram
-	written, read      int64
+	meter              tally.Meter
+	written, read      int64 // filled in by merge, from the worker's own count
+	eofs, resets       int64
 	late, unfinished   int64
 	tuples             []tupleCount
 	recent             [4096]success
@@ -58,6 +60,7 @@ func newRecorder(p *Plan) recorder {
 		connect:      hdrhistogram.New(leastUS, mostUS, figures),
 		fromIntended: hdrhistogram.New(leastUS, mostUS, figures),
 		tuples:       make([]tupleCount, p.Tuples()),
+		meter:        tally.NewMeter(p.Meter / max(1, p.Workers)),
 	}
 }
 
@@ -67,9 +70,12 @@ func (r *recorder) started(called, intended int64, rate scenario.Rate) {
 	}
 }
 
-func (r *recorder) connected(c *conn, now int64, rate scenario.Rate, firstExhaustion int64) {
-	observe(r.connect, now-c.called)
-	if rate != scenario.Max {
+// connected counts a handshake that is over. With TCP_FASTOPEN_CONNECT nobody is told when that is: it is not timed.
+func (r *recorder) connected(c *conn, now int64, rate scenario.Rate, firstExhaustion int64, fastOpen bool) {
+	if !fastOpen {
+		observe(r.connect, now-c.called)
+	}
+	if rate != scenario.Max && !fastOpen {
 		observe(r.fromIntended, now-c.intended)
 	}
 	t := &r.tuples[c.tuple]
@@ -97,16 +103,21 @@ type Result struct {
 	NotStarted int64    `json:"not_started"`
 	Late       int64    `json:"late"`
 	// StoppedBy is after, connections, or the reason that Stop was given.
-	StoppedBy    string           `json:"stopped_by"`
-	LoadSeconds  float64          `json:"load_seconds"`
-	Outcomes     []record.Outcome `json:"outcomes"`
-	Latency      record.Latency   `json:"latency"`
-	Tuples       []TupleResult    `json:"tuples"`
-	Written      int64            `json:"written"`
-	Read         int64            `json:"read"`
-	FirstCloses  int64            `json:"first_closes"`
-	CPU          record.CPU       `json:"cpu"`
-	ClosesByTime tally.Closes     `json:"-"`
+	StoppedBy   string           `json:"stopped_by"`
+	LoadSeconds float64          `json:"load_seconds"`
+	Outcomes    []record.Outcome `json:"outcomes"`
+	Latency     record.Latency   `json:"latency"`
+	Tuples      []TupleResult    `json:"tuples"`
+	Written     int64            `json:"written"`
+	Read        int64            `json:"read"`
+	EOFs        int64            `json:"eofs"`   // ends of the stream that the application saw
+	Resets      int64            `json:"resets"` // and resets
+	Meter       []byte           `json:"meter"`  // tally.Meter, packed
+	FirstCloses int64            `json:"first_closes"`
+	CPU         record.CPU       `json:"cpu"`
+	// HiddenRetries is how many connect() a library called on top; nil where the engine makes its calls itself.
+	HiddenRetries *int64       `json:"hidden_retries"`
+	ClosesByTime  tally.Closes `json:"-"`
 }
 
 // TupleResult is one tuple's share, in the order of Plan's tuples: source by source, each with all destinations.
@@ -120,6 +131,8 @@ type TupleResult struct {
 func (c *Client) Result() (Result, error) {
 	total := newRecorder(&c.plan)
 	for _, w := range c.workers {
+		w.rec.written, w.rec.read = w.talk.Written, w.talk.Read
+		w.rec.eofs, w.rec.resets = w.talk.EOFs, w.talk.Resets
 		total.merge(&w.rec)
 	}
 	p := c.Progress()
@@ -127,7 +140,7 @@ func (c *Client) Result() (Result, error) {
 		Progress: p, Unfinished: total.unfinished, Late: total.late, Written: total.written, Read: total.read,
 		Outcomes: total.tally.Outcomes("client", p.OK), FirstCloses: total.closes.Total(), ClosesByTime: total.closes,
 		CPU:       record.CPU{UserSeconds: total.cpuUser.Seconds(), SystemSeconds: total.cpuSystem.Seconds()},
-		StoppedBy: "after", Tuples: c.tupleResults(),
+		StoppedBy: "after", Tuples: c.tupleResults(), EOFs: total.eofs, Resets: total.resets, Meter: total.meter.Pack(),
 	}
 	end := c.endOfStarts(&res)
 	res.NotStarted = c.notStarted(end)
@@ -207,6 +220,9 @@ func (r *recorder) merge(o *recorder) {
 	r.closes.Merge(&o.closes)
 	r.connect.Merge(o.connect)
 	r.fromIntended.Merge(o.fromIntended)
+	r.meter.Merge(&o.meter)
+	r.eofs += o.eofs
+	r.resets += o.resets
 	r.written += o.written
 	r.read += o.read
 	r.late += o.late

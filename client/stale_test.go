@@ -14,7 +14,7 @@ func TestEventsOfEarlierConnectionsAreIgnored(t *testing.T) {
 	w.conns[0].next = none
 	event := func() linux.Event { return linux.Event{Data: uint64(w.conns[0].generation) << 32, Bits: ^uint32(0)} }
 	i := w.take()
-	w.conns[i].fd = -1
+	w.conns[i].FD = -1
 	earlier := event()
 	w.release(i)
 	w.ready(earlier)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"twomsl/internal/exchange"
 	"twomsl/internal/linux"
 	"twomsl/internal/scenario"
 	"twomsl/internal/tally"
@@ -39,8 +40,12 @@ type worker struct {
 	held   bool  // the limit keeps the next connection back
 	heldAt int64 // the limit that does
 
-	buf []byte
-	rec recorder
+	rec    recorder
+	talk   exchange.Worker
+	local  linux.Sockaddr
+	kept   []int32 // descriptors of connections that stay open
+	passed int64   // the gate as it was last looked at
+	looked int64   // when steps with a time limit of their own were last looked after
 
 	// Running totals, written by this worker alone and read by anyone.
 	_                  [64]byte
@@ -59,7 +64,10 @@ func newWorker(c *Client, id int) (*worker, error) {
 	}
 	w := &worker{
 		c: c, id: int64(id), poller: p, conns: make([]conn, slots), oldest: none, newest: none,
-		next: int64(id), buf: make([]byte, 64<<10), rec: newRecorder(&c.plan),
+		next: int64(id), rec: newRecorder(&c.plan),
+	}
+	w.talk = exchange.Worker{
+		Scripts: []exchange.Script{c.script}, Buf: make([]byte, 64<<10), Tally: &w.rec.tally, Gate: &c.gate,
 	}
 	for i := range w.conns {
 		w.conns[i].next = int32(i) + 1
@@ -97,7 +105,9 @@ func (w *worker) loop() {
 		for i := range n {
 			w.ready(w.poller.Event(i))
 		}
-		w.expire(linux.Nano())
+		now = linux.Nano()
+		w.expire(now)
+		w.lookAfter(now)
 	}
 	w.rec.lastEnd = linux.Nano()
 	w.giveUp()
@@ -186,7 +196,33 @@ func (w *worker) expire(now int64) {
 		if now-c.called < int64(w.c.plan.Timeout) {
 			return
 		}
-		w.end(w.oldest, c.step.phase(), tally.GaveUp)
+		phase := tally.Connect
+		if !c.connecting {
+			phase = c.Phase()
+		}
+		w.end(w.oldest, phase, tally.GaveUp)
+	}
+}
+
+// lookEvery is how often connections are looked after that no event wakes.
+const lookEvery = int64(10 * time.Millisecond)
+
+// lookAfter carries on those that wait for a gate, and gives up steps that have passed their own time limit.
+func (w *worker) lookAfter(now int64) {
+	gate := w.c.gate.Load()
+	if gate == w.passed && (!w.c.limited || now-w.looked < lookEvery) {
+		return
+	}
+	w.passed, w.looked = gate, now
+	for i := w.oldest; i != none; {
+		c, next := &w.conns[i], w.conns[i].next
+		switch {
+		case c.Overdue(now):
+			w.settle(i, w.talk.Skip(&c.Conn))
+		case w.talk.Gated(&c.Conn):
+			w.carryOn(i, true)
+		}
+		i = next
 	}
 }
 
@@ -194,7 +230,7 @@ func (w *worker) expire(now int64) {
 func (w *worker) giveUp() {
 	for w.oldest != none {
 		w.rec.unfinished++
-		linux.Close(int(w.conns[w.oldest].fd))
+		linux.Close(int(w.conns[w.oldest].FD))
 		w.release(w.oldest)
 	}
 }
@@ -215,9 +251,13 @@ func (w *worker) take() int32 {
 	return i
 }
 
-// release gives a slot back.
+// release gives a slot back; the connection's bytes are final then.
 func (w *worker) release(i int32) {
 	c := &w.conns[i]
+	if !c.connecting && w.rec.meter.On() {
+		d := int32(len(w.c.plan.Destinations))
+		w.rec.meter.Add(tally.Key(int(c.tuple/d), int(c.tuple%d), c.port), c.called, c.Written, c.Read)
+	}
 	if c.prev == none {
 		w.oldest = c.next
 	} else {

@@ -352,7 +352,10 @@ func TestListenersThatCannotBe(t *testing.T) {
 		{"192.0.2.1:7000", "bind: EADDRNOTAVAIL"},
 	} {
 		good := pairtest.Reserve(t, loopback)
-		_, err := server.New(server.Plan{Workers: 2, Listen: []netip.AddrPort{good, netip.MustParseAddrPort(c.address)}})
+		_, err := server.New(server.Plan{
+			Workers: 2, Listen: []netip.AddrPort{good, netip.MustParseAddrPort(c.address)},
+			Socket: server.Socket{ReuseAddress: true, ReusePort: true},
+		})
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("listener %s: %s", c.address, c.want)) {
 			t.Errorf("%s: %v", c.address, err)
 		}

@@ -17,12 +17,12 @@ type closeTimes [1 << 16]uint32
 // recorder is one worker's memory of a run; all of it is allocated before the run, but closeTimes with an address's first
 // close.
 type recorder struct {
-	tally         tally.Tally
-	closes        tally.Closes
-	written, read int64
-	unfinished    int64
-	lifeLeast     int64
-	lifeMost      int64
+	tally      tally.Tally
+	closes     tally.Closes
+	meter      tally.Meter
+	unfinished int64
+	lifeLeast  int64
+	lifeMost   int64
 	// lastClose tells, by listener and client address, what became of a TIME_WAIT when its tuple comes back.
 	lastClose  []*closeTimes
 	replaced   int64 // came back within the shortest life: the TIME_WAIT was given up for it
@@ -36,15 +36,16 @@ type recorder struct {
 func newRecorder(p *Plan) recorder {
 	return recorder{
 		closes: tally.NewCloses(p.Length.Std()), lastClose: make([]*closeTimes, len(p.Listen)*len(p.Sources)),
+		meter:     tally.NewMeter(p.Meter / max(1, p.Workers)),
 		lifeLeast: int64(p.LifeLeast), lifeMost: int64(p.LifeMost),
 	}
 }
 
 // split tells a tuple's listener and address from its port.
-func split(tuple int32) (block int, port uint16) { return int(tuple >> 16), uint16(tuple) }
+func split(tuple int64) (block int, port uint16) { return int(tuple >> 16), uint16(tuple) }
 
 // accepted sees a tuple come, perhaps again. at is nanoseconds from the start of the load.
-func (r *recorder) accepted(tuple int32, at int64) {
+func (r *recorder) accepted(tuple int64, at int64) {
 	if tuple < 0 {
 		r.foreigners++
 		return
@@ -86,7 +87,7 @@ func (r *recorder) fate(closed uint32, at int64) fate {
 }
 
 // closedFirst sees this side close before it had read the peer's FIN.
-func (r *recorder) closedFirst(tuple int32, at int64) {
+func (r *recorder) closedFirst(tuple int64, at int64) {
 	r.closes.Add(at)
 	if tuple < 0 {
 		return
@@ -105,6 +106,9 @@ type Result struct {
 	Outcomes    []record.Outcome `json:"outcomes"`
 	Written     int64            `json:"written"`
 	Read        int64            `json:"read"`
+	EOFs        int64            `json:"eofs"`   // ends of the stream that the application saw
+	Resets      int64            `json:"resets"` // and resets
+	Meter       []byte           `json:"meter"`  // tally.Meter, packed
 	FirstCloses int64            `json:"first_closes"`
 	// Replaced had their TIME_WAIT taken over by a new connection on the same tuple. Expired have surely outlived it at
 	// the time asked for, Uncertain may have.
@@ -120,13 +124,17 @@ type Result struct {
 // It may be asked for once Done is closed.
 func (s *Server) Result(at int64) Result {
 	var t tally.Tally
+	var m tally.Meter
 	res := Result{Progress: s.Progress()}
 	for _, w := range s.workers {
 		r := &w.rec
 		t.Merge(&r.tally)
 		res.Unfinished += r.unfinished
-		res.Written += r.written
-		res.Read += r.read
+		m.Merge(&r.meter)
+		res.Written += w.talk.Written
+		res.Read += w.talk.Read
+		res.EOFs += w.talk.EOFs
+		res.Resets += w.talk.Resets
 		res.FirstCloses += r.closes.Total()
 		res.Replaced += r.replaced
 		res.Expired += r.expired
@@ -136,6 +144,7 @@ func (s *Server) Result(at int64) Result {
 		res.CPU.SystemSeconds += r.cpuSystem.Seconds()
 		r.age(at-s.epoch.Load(), &res)
 	}
+	res.Meter = m.Pack()
 	res.Outcomes = t.Outcomes("server", res.Progress.OK)
 	return res
 }

@@ -9,43 +9,61 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 
-	"twomsl/internal/linux"
+	"twomsl/internal/exchange"
 	"twomsl/internal/payload"
 	"twomsl/internal/scenario"
-	"twomsl/internal/tally"
 	"twomsl/internal/teardown"
 )
 
 // Plan is all that the server needs to know of a run.
 type Plan struct {
+	Engine  string           `json:"engine"` // split or net; "" is split
 	Listen  []netip.AddrPort `json:"listen"`
+	Socket  Socket           `json:"socket"`
 	Backlog int              `json:"backlog"`
 	Workers int              `json:"workers"`
+	// AcceptDelay is how long a worker waits between one accept() and the next.
+	AcceptDelay scenario.Duration `json:"accept_delay"`
 	// Sources are the addresses that the client uses: tuples are remembered for these.
 	Sources  []netip.Addr      `json:"sources"`
 	Timeout  scenario.Duration `json:"timeout"`
 	Length   scenario.Duration `json:"length"` // of the run, for what is remembered by time
 	Request  scenario.Size     `json:"request"`
 	Response scenario.Size     `json:"response"`
+	Rounds   int               `json:"rounds"` // requests per connection; 0: one
 	Steps    []teardown.Step   `json:"steps"`
-	CPUs     []int             `json:"cpus"`
+	// Parts have other steps for the connections of some sources.
+	Parts []Part `json:"parts"`
+	// LeavesTimeWait tells that who closes first here ends in TIME_WAIT.
+	LeavesTimeWait bool  `json:"leaves_time_wait"`
+	Meter          int   `json:"meter"` // connections whose bytes are remembered one by one
+	CPUs           []int `json:"cpus"`
 	// LifeLeast and LifeMost are how long a TIME_WAIT stands, at least and at most.
 	LifeLeast scenario.Duration `json:"life_least"`
 	LifeMost  scenario.Duration `json:"life_most"`
 }
 
+// Part is what is done on the connections of some sources.
+type Part struct {
+	Sources []int           `json:"sources"` // by their number in Plan.Sources
+	Steps   []teardown.Step `json:"steps"`
+	// Silent connections say nothing: they go to their steps at once.
+	Silent bool `json:"silent"`
+}
+
 // Server serves one run. Its methods are safe for use by several goroutines.
 type Server struct {
-	plan      Plan
-	request   payload.Payload
-	response  payload.Payload
-	sources   map[netip.Addr]int
-	lingering bool // close() may wait, see linux.CloseLingering
-	resets    bool // close() resets: no TIME_WAIT is left that could be replaced
+	plan    Plan
+	scripts []exchange.Script // the first is Plan.Steps', then one for each part
+	parts   []int             // by source: its script
+	limited bool              // a step has a time limit of its own
+	sources map[netip.Addr]int
+	gate    atomic.Int64
 
 	epoch   atomic.Int64 // CLOCK_MONOTONIC of the start of the load
 	stopped atomic.Bool
@@ -58,16 +76,16 @@ type Server struct {
 
 // New opens the listeners. Every error says which address and what to do.
 func New(plan Plan) (*Server, error) {
-	s := &Server{
-		plan: plan, request: payload.Request(int64(plan.Request)), response: payload.Response(int64(plan.Response)),
-		sources: map[netip.Addr]int{}, done: make(chan struct{}),
-	}
+	s := &Server{plan: plan, sources: map[netip.Addr]int{}, parts: make([]int, len(plan.Sources)), done: make(chan struct{})}
 	for i, a := range plan.Sources {
 		s.sources[a] = i
 	}
-	for _, step := range plan.Steps {
-		s.lingering = s.lingering || step.Op == teardown.Linger && step.Seconds > 0
-		s.resets = s.resets || step.Op == teardown.Linger && step.Seconds == 0
+	s.gate.Store(math.MaxInt64) // a server's connections have no numbers
+	if err := s.layOutScripts(); err != nil {
+		return nil, err
+	}
+	if err := supported(&plan); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
 	}
 	for id := range max(1, plan.Workers) {
 		w, err := newWorker(s, id)
@@ -78,6 +96,30 @@ func New(plan Plan) (*Server, error) {
 		s.workers = append(s.workers, w)
 	}
 	return s, nil
+}
+
+// layOutScripts makes a script for the plan's own steps and one for each part.
+func (s *Server) layOutScripts() error {
+	whole := exchange.Script{
+		Request: payload.Request(int64(s.plan.Request)), Response: payload.Response(int64(s.plan.Response)),
+		Rounds: max(1, s.plan.Rounds), Steps: s.plan.Steps,
+	}
+	s.scripts = []exchange.Script{whole}
+	for i, part := range s.plan.Parts {
+		script := whole
+		script.Steps, script.Silent = part.Steps, part.Silent
+		s.scripts = append(s.scripts, script)
+		for _, source := range part.Sources {
+			if source < 0 || source >= len(s.parts) {
+				return fmt.Errorf("server plan: part %d is for source %d of %d", i, source, len(s.parts))
+			}
+			s.parts[source] = i + 1
+		}
+	}
+	for _, script := range s.scripts {
+		s.limited = s.limited || exchange.Limited(script.Steps)
+	}
+	return nil
 }
 
 // Start lets the workers accept; epoch is the start of the load on CLOCK_MONOTONIC, in nanoseconds.
@@ -134,46 +176,4 @@ func (s *Server) Progress() Progress {
 		p.Opened += w.opened.Load()
 	}
 	return p
-}
-
-// listen opens one worker's listener on one address.
-func listen(ap netip.AddrPort, backlog int) (int, error) {
-	v6 := ap.Addr().Is6()
-	fd, e := linux.Socket(v6)
-	if e != 0 {
-		return -1, fmt.Errorf("listener: socket: %s: %w", linux.ErrnoName(e), e)
-	}
-	sa := linux.NewSockaddr(ap)
-	call, e := "setsockopt(SO_REUSEADDR, SO_REUSEPORT)", linux.SetReuse(fd)
-	if e == 0 && v6 {
-		call, e = "setsockopt(IPV6_V6ONLY)", linux.SetIPv6Only(fd)
-	}
-	if e == 0 {
-		call, e = "bind", linux.Bind(fd, &sa)
-	}
-	if e == 0 {
-		call, e = "listen", linux.Listen(fd, backlog)
-	}
-	if e != 0 {
-		linux.Close(fd)
-		return -1, fmt.Errorf("listener %s: %s: %s (%w)%s", ap, call, linux.ErrnoName(e), e, remedy(e))
-	}
-	return fd, nil
-}
-
-func remedy(e linux.Errno) string {
-	switch linux.ErrnoName(e) {
-	case "EADDRINUSE":
-		return "; something listens there already: choose another server.port"
-	case "EADDRNOTAVAIL":
-		return "; this host does not have that address: choose one that `ip address` lists"
-	case "EACCES":
-		return "; ports below net.ipv4.ip_unprivileged_port_start need root: choose a higher server.port"
-	}
-	return ""
-}
-
-// tallyOf names the phase in which a connection of this side stands.
-func (st step) phase() tally.Phase {
-	return [...]tally.Phase{tally.Read, tally.Write, tally.Close}[st]
 }

@@ -65,7 +65,7 @@ func TestTupleThatComesBack(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			pairtest.Descriptors(t)
 			s, address := serve(t, server.Plan{
-				Steps: first, LifeLeast: c.least, LifeMost: c.most, Sources: []netip.Addr{loopback},
+				Steps: first, LeavesTimeWait: true, LifeLeast: c.least, LifeMost: c.most, Sources: []netip.Addr{loopback},
 			})
 			port := int(pairtest.Reserve(t, loopback).Port())
 			for range 2 {
@@ -86,7 +86,7 @@ func TestTupleThatComesBack(t *testing.T) {
 // A tuple that came back and was not closed first again has no second TIME_WAIT to account for.
 func TestTupleThatComesBackAndFails(t *testing.T) {
 	pairtest.Descriptors(t)
-	s, address := serve(t, server.Plan{Steps: first, LifeLeast: 1, LifeMost: 1, Sources: []netip.Addr{loopback}})
+	s, address := serve(t, server.Plan{Steps: first, LeavesTimeWait: true, LifeLeast: 1, LifeMost: 1, Sources: []netip.Addr{loopback}})
 	port := int(pairtest.Reserve(t, loopback).Port())
 	serverClosesFirst(t, port, address)
 	time.Sleep(3 * time.Millisecond) // closes are remembered to the millisecond
@@ -103,7 +103,7 @@ func TestTupleThatComesBackAndFails(t *testing.T) {
 func TestTuplesOfSeveralListeners(t *testing.T) {
 	pairtest.Descriptors(t)
 	listen := []netip.AddrPort{pairtest.Reserve(t, loopback), pairtest.Reserve(t, netip.MustParseAddr("127.0.0.3"))}
-	s, _ := serve(t, server.Plan{Steps: first, Listen: listen, Sources: []netip.Addr{loopback}})
+	s, _ := serve(t, server.Plan{Steps: first, LeavesTimeWait: true, Listen: listen, Sources: []netip.Addr{loopback}})
 	port := int(pairtest.Reserve(t, loopback).Port())
 	for _, address := range listen {
 		serverClosesFirst(t, port, address)

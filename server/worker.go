@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"twomsl/internal/exchange"
 	"twomsl/internal/linux"
 	"twomsl/internal/tally"
 )
@@ -31,11 +32,12 @@ type worker struct {
 	poller    *linux.Poller
 	listeners []int
 	conns     []conn // by descriptor
-	open      int    // connections open
+	open      int    // connections on their way
 	swept     int64
-	buf       []byte
+	accepts   int64 // when the next accept() may be, with a delay between them
 	from      linux.Sockaddr
 	rec       recorder
+	talk      exchange.Worker
 
 	// Running totals, written by this worker alone and read by anyone.
 	_                  [64]byte
@@ -48,15 +50,19 @@ func newWorker(s *Server, id int) (*worker, error) {
 	if e != 0 {
 		return nil, fmt.Errorf("server worker %d: epoll_create1: %w", id, e)
 	}
-	w := &worker{s: s, id: id, poller: p, buf: make([]byte, 64<<10), rec: newRecorder(&s.plan)}
+	w := &worker{s: s, id: id, poller: p, rec: newRecorder(&s.plan)}
 	w.conns = make([]conn, 1024)
+	w.talk = exchange.Worker{Scripts: s.scripts, Buf: make([]byte, 64<<10), Tally: &w.rec.tally, Gate: &s.gate}
 	for i, ap := range s.plan.Listen {
-		fd, err := listen(ap, s.plan.Backlog)
+		fd, err := listen(ap, &s.plan)
 		if err != nil {
 			w.shut()
 			return nil, err
 		}
 		w.listeners = append(w.listeners, fd)
+		if s.plan.AcceptDelay > 0 {
+			continue // looked at when its time has come
+		}
 		if e := p.AddListener(fd, listenerBit|uint64(i)); e != 0 {
 			w.shut()
 			return nil, fmt.Errorf("server worker %d: epoll_ctl: %w", id, e)
@@ -82,18 +88,19 @@ func (w *worker) run() {
 	}
 	user, system := linux.ThreadCPU()
 	for !w.s.stopped.Load() {
-		n, e := w.poller.Wait(longestWait)
+		n, e := w.poller.Wait(w.patience())
 		if e != 0 {
 			w.s.fail(fmt.Errorf("server worker %d: epoll_pwait: %w", w.id, e))
 			break
 		}
 		for i := range n {
 			if ev := w.poller.Event(i); ev.Data&listenerBit != 0 {
-				w.accept(int(ev.Data &^ listenerBit))
+				w.accept(int(ev.Data&^listenerBit), acceptBatch)
 			} else {
 				w.ready(ev)
 			}
 		}
+		w.acceptSlowly()
 		w.sweep(linux.Nano())
 	}
 	w.giveUp()
@@ -101,9 +108,29 @@ func (w *worker) run() {
 	w.rec.cpuUser, w.rec.cpuSystem = u-user, s-system
 }
 
-// accept takes what waits at a listener.
-func (w *worker) accept(listener int) {
-	for range acceptBatch {
+// patience is how long the worker may wait for events.
+func (w *worker) patience() time.Duration {
+	if w.s.plan.AcceptDelay == 0 {
+		return longestWait
+	}
+	return min(longestWait, max(0, time.Duration(w.accepts-linux.Nano())))
+}
+
+// acceptSlowly takes one connection at each listener and then none for a while, like a server that is busy otherwise.
+func (w *worker) acceptSlowly() {
+	now := linux.Nano()
+	if w.s.plan.AcceptDelay == 0 || now < w.accepts {
+		return
+	}
+	w.accepts = now + int64(w.s.plan.AcceptDelay)
+	for i := range w.listeners {
+		w.accept(i, 1)
+	}
+}
+
+// accept takes what waits at a listener, so many at most.
+func (w *worker) accept(listener, most int) {
+	for range most {
 		fd, e := linux.Accept(w.listeners[listener], &w.from)
 		switch e {
 		case 0:
@@ -128,7 +155,10 @@ func (w *worker) take(fd, listener int) {
 	}
 	c := &w.conns[fd]
 	now := linux.Nano()
-	*c = conn{generation: c.generation + 1, live: true, accepted: now, tuple: w.tuple(w.from.AddrPort(), listener)}
+	*c = conn{generation: c.generation + 1, live: true, accepted: now}
+	var script int
+	c.tuple, script = w.tuple(w.from.AddrPort(), listener)
+	c.Begin(fd, script)
 	w.open++
 	w.rec.accepted(c.tuple, now-w.s.epoch.Load())
 	if e := w.poller.AddConnection(fd, uint64(c.generation&0x7fffffff)<<32|uint64(uint32(fd))); e != 0 {
@@ -136,24 +166,33 @@ func (w *worker) take(fd, listener int) {
 	}
 }
 
-// tuple numbers the client's address and port, at each listener; -1 where the address is none of the plan's.
-func (w *worker) tuple(from netip.AddrPort, listener int) int32 {
+// tuple numbers the client's address and port, at each listener, and finds the script; -1 and the first script where the
+// address is none of the plan's.
+func (w *worker) tuple(from netip.AddrPort, listener int) (tuple int64, script int) {
 	i, known := w.s.sources[from.Addr()]
 	if !known {
-		return -1
+		return -1, 0
 	}
-	return int32(listener*len(w.s.plan.Sources)+i)<<16 | int32(from.Port())
+	return int64(listener*len(w.s.plan.Sources)+i)<<16 | int64(from.Port()), w.s.parts[i]
 }
 
 // sweep ends connections that have been here for too long.
 func (w *worker) sweep(now int64) {
-	if now-w.swept < sweepEvery || w.open == 0 {
+	every := sweepEvery
+	if w.s.limited {
+		every /= 10
+	}
+	if now-w.swept < every || w.open == 0 {
 		return
 	}
 	w.swept = now
 	for fd := range w.conns {
-		if c := &w.conns[fd]; c.live && now-c.accepted > int64(w.s.plan.Timeout) {
-			w.end(fd, c.step.phase(), tally.GaveUp)
+		switch c := &w.conns[fd]; {
+		case !c.live:
+		case c.Overdue(now):
+			w.settle(fd, w.talk.Skip(&c.Conn))
+		case now-c.accepted > int64(w.s.plan.Timeout):
+			w.end(fd, c.Phase(), tally.GaveUp)
 		}
 	}
 }
@@ -161,9 +200,14 @@ func (w *worker) sweep(now int64) {
 // giveUp closes what is still open when the run is over.
 func (w *worker) giveUp() {
 	for fd := range w.conns {
-		if w.conns[fd].live {
-			w.conns[fd].live = false
+		c := &w.conns[fd]
+		if c.live {
+			w.leave(c)
 			w.rec.unfinished++
+			c.kept = true
+		}
+		if c.kept {
+			c.kept = false
 			linux.Close(fd)
 		}
 	}

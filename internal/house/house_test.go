@@ -24,16 +24,17 @@ var rooms = map[string][]string{
 	"internal/facts":        {},
 	"internal/house":        {},
 	"internal/tally":        {"internal/linux", "internal/record"},
-	"internal/teardown":     {"internal/scenario"},
+	"internal/teardown":     {"internal/record", "internal/scenario"},
+	"internal/exchange":     {"internal/linux", "internal/payload", "internal/tally", "internal/teardown"},
 	"internal/sample":       {"internal/linux", "internal/record"},
 	"internal/sysctl":       {"internal/record"},
 	"internal/machine":      {"internal/linux", "internal/record"},
 	"internal/lab":          {"internal/linux", "internal/scenario"},
 	"client": {
-		"internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
+		"internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
 	"server": {
-		"internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
+		"internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
 	// for tests: a client and a server in one process
 	"internal/pairtest": {"client", "server", "internal/linux", "internal/record", "internal/scenario", "internal/teardown"},

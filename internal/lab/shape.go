@@ -4,4 +4,5 @@ package lab
 
 import "twomsl/internal/scenario"
 
-var _ scenario.Link // Shape(l scenario.Link) error comes here
+// Shape is a placeholder until the lab's branch is merged.
+func Shape(scenario.Link) error { return nil }

@@ -26,6 +26,7 @@ const (
 	ECONNRESET    = unix.ECONNRESET
 	ETIMEDOUT     = unix.ETIMEDOUT
 	EPIPE         = unix.EPIPE
+	ENOTCONN      = unix.ENOTCONN
 	EMFILE        = unix.EMFILE
 	ENFILE        = unix.ENFILE
 	EPERM         = unix.EPERM
@@ -88,6 +89,9 @@ func (s *Sockaddr) AddrPort() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// Port reads the port back.
+func (s *Sockaddr) Port() uint16 { return binary.BigEndian.Uint16(s.raw[2:]) }
+
 // Socket makes a non-blocking TCP socket.
 func Socket(ipv6 bool) (int, Errno) {
 	family := uintptr(unix.AF_INET)
@@ -143,6 +147,16 @@ func Write(fd int, p []byte) (int, Errno) {
 	return int(n), 0
 }
 
+// Peek is Read that leaves the bytes where they are (MSG_PEEK).
+func Peek(fd int, p []byte) (int, Errno) {
+	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+		unix.MSG_PEEK, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(n), 0
+}
+
 // Close is close(2).
 func Close(fd int) Errno {
 	_, _, e := unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
@@ -153,44 +167,6 @@ func Close(fd int) Errno {
 // socket (inet_release), so the scheduler is told.
 func CloseLingering(fd int) Errno {
 	_, _, e := unix.Syscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
-	return e
-}
-
-func setInt(fd, level, option int, v int32) Errno {
-	_, _, e := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
-		uintptr(unsafe.Pointer(&v)), 4, 0)
-	return e
-}
-
-// SetReuse sets SO_REUSEADDR and SO_REUSEPORT: a listener over TIME_WAIT, and one listener per worker.
-func SetReuse(fd int) Errno {
-	if e := setInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); e != 0 {
-		return e
-	}
-	return setInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-}
-
-// SetIPv6Only keeps an IPv6 listener from taking IPv4 too.
-func SetIPv6Only(fd int) Errno { return setInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1) }
-
-// SetBindAddressNoPort makes bind() with port 0 leave the port to connect() (IP_BIND_ADDRESS_NO_PORT, Linux 4.2).
-func SetBindAddressNoPort(fd int) Errno { return setInt(fd, unix.SOL_IP, ipBindAddressNoPort, 1) }
-
-// SetLocalPortRange sets IP_LOCAL_PORT_RANGE (Linux 6.3): low 16 bits the low end, high 16 bits the high end.
-func SetLocalPortRange(fd, low, high int) Errno {
-	return setInt(fd, unix.SOL_IP, ipLocalPortRange, int32(uint32(high)<<16|uint32(low)))
-}
-
-const (
-	ipBindAddressNoPort = 24 // include/uapi/linux/in.h
-	ipLocalPortRange    = 51
-)
-
-// SetLinger sets SO_LINGER to {1, seconds}; 0 makes close() reset the connection.
-func SetLinger(fd, seconds int) Errno {
-	l := unix.Linger{Onoff: 1, Linger: int32(seconds)}
-	_, _, e := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER,
-		uintptr(unsafe.Pointer(&l)), unsafe.Sizeof(l), 0)
 	return e
 }
 
@@ -210,6 +186,13 @@ func SocketError(fd int) Errno {
 		return e
 	}
 	return Errno(v)
+}
+
+// WithPort gives the same address with another port.
+func (s *Sockaddr) WithPort(port uint16) Sockaddr {
+	out := *s
+	binary.BigEndian.PutUint16(out.raw[2:], port)
+	return out
 }
 
 // LocalAddr is getsockname(2).

@@ -50,6 +50,7 @@ func New(t testing.TB, o Options) *Pair {
 	if o.Close.Side == "" {
 		o.Close.Side = scenario.ClientSide
 	}
+	o.Close = scenario.Scenario{Close: o.Close}.Resolve().Close
 	if !o.Listen.IsValid() {
 		o.Listen = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
@@ -62,6 +63,8 @@ func New(t testing.TB, o Options) *Pair {
 	}
 	p := &Pair{t: t, Address: o.Client.Destinations[0]}
 	o.Client.Steps, o.Server.Steps = strategy.Client, strategy.Server
+	o.Client.LeavesTimeWait = teardown.Leaves(strategy.Expect.Client)
+	o.Server.LeavesTimeWait = teardown.Leaves(strategy.Expect.Server)
 	ClientPlan(&o.Client)
 	ServerPlan(&o.Server, &o.Client)
 	Procs(t, o.Client.Workers+o.Server.Workers)
@@ -107,6 +110,9 @@ func ServerPlan(s *server.Plan, c *client.Plan) {
 	fill(&s.Length, c.Until+c.Timeout)
 	fill(&s.Request, c.Request)
 	fill(&s.Response, c.Response)
+	fill(&s.Rounds, c.Rounds)
+	fill(&s.Meter, c.Meter)
+	s.Socket = server.Socket{ReuseAddress: true, ReusePort: true, FastOpen: c.Socket.FastOpen}
 	fill(&s.LifeLeast, scenario.Duration(60*time.Second))
 	fill(&s.LifeMost, scenario.Duration(63*time.Second))
 }
@@ -140,6 +146,7 @@ func (p *Pair) Finish() (client.Result, server.Result) {
 	if err := p.Server.Err(); err != nil {
 		p.t.Error(err)
 	}
+	p.Client.Release()
 	return Result(p.t, p.Client), p.Server.Result(linux.Nano())
 }
 
@@ -157,6 +164,7 @@ func (p *Pair) stop() {
 		}
 		p.Client.Abort("end of test")
 		Done(p.t, "the client", p.Client.Done())
+		p.Client.Release()
 	}
 	p.Server.Stop()
 	Done(p.t, "the server", p.Server.Done())

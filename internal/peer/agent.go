@@ -30,8 +30,9 @@ type agent struct {
 	tried    bool // prepare was called: it may have left half of its work, so it is not called again
 	prepared bool
 	started  bool
-	client   *client.Client
-	server   *server.Server
+	client   client.Engine
+	groups   []client.Engine
+	server   server.Engine
 	sampler  *sampler
 	before   map[string]uint64 // counters at the start
 	epoch    int64
@@ -112,6 +113,8 @@ func (a *agent) routes() http.Handler {
 	route(mux, "start", a.start)
 	route(mux, "progress", a.progress)
 	route(mux, "limit", a.limit)
+	route(mux, "gate", a.gate)
+	route(mux, "holds", a.holds)
 	route(mux, "stop", a.stop)
 	route(mux, "standing", a.standing)
 	route(mux, "split", a.split)
@@ -135,11 +138,18 @@ func route[In, Out any](mux *http.ServeMux, name string, work func(context.Conte
 		}
 		out, err := work(r.Context(), in)
 		if err != nil {
-			answer(w, http.StatusInternalServerError, Error{Error: err.Error()})
+			answer(w, http.StatusInternalServerError, Error{Error: err.Error(), Cannot: cannot(err)})
 			return
 		}
 		answer(w, http.StatusOK, out)
 	})
+}
+
+// cannot tells whether an error is this machine's, and not the program's.
+func cannot(err error) bool {
+	var option *linux.UnsupportedError
+	var unavailable *lab.UnavailableError
+	return errors.As(err, &option) || errors.As(err, &unavailable)
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
@@ -163,8 +173,13 @@ func (a *agent) hello(context.Context, none) (Hello, error) {
 }
 
 func (a *agent) network(_ context.Context, n Network) (none, error) {
-	return none{}, lab.SetUpLink(n.Addresses)
+	if err := lab.SetUpLink(n.Addresses); err != nil {
+		return none{}, err
+	}
+	return none{}, lab.Shape(n.Link)
 }
+
+func (a *agent) holds(_ context.Context, h Holds) (none, error) { return none{}, lab.SetHolds(h.Holds) }
 
 func (a *agent) linked(context.Context, none) (none, error) { return none{}, lab.AwaitLink() }
 
@@ -186,16 +201,7 @@ func (a *agent) prepare(_ context.Context, p Prepare) (Ready, error) {
 	if _, _, err := linux.NoFile(); err != nil {
 		return Ready{}, err
 	}
-	var err error
-	workers := 1
-	switch {
-	case p.Client != nil:
-		a.client, err = client.New(*p.Client)
-		workers = p.Client.Workers
-	default:
-		a.server, err = server.New(*p.Server)
-		workers = p.Server.Workers
-	}
+	workers, err := a.open(p)
 	if err != nil {
 		return Ready{}, err
 	}
@@ -215,6 +221,39 @@ func (a *agent) prepare(_ context.Context, p Prepare) (Ready, error) {
 		}
 	}
 	return ready, nil
+}
+
+// open makes the engines, and tells how many threads they drive.
+func (a *agent) open(p Prepare) (workers int, err error) {
+	if p.Client != nil {
+		workers += p.Client.Workers
+		if a.client, err = client.Open(*p.Client); err != nil {
+			return 0, err
+		}
+	}
+	if p.Server != nil {
+		workers += p.Server.Workers
+		if a.server, err = server.Open(*p.Server); err != nil {
+			return 0, err
+		}
+	}
+	for _, plan := range p.Groups {
+		workers += plan.Workers
+		group, err := client.Open(plan)
+		if err != nil {
+			return 0, err
+		}
+		a.groups = append(a.groups, group)
+	}
+	return workers, nil
+}
+
+// clients are all that opens connections here.
+func (a *agent) clients() []client.Engine {
+	if a.client == nil {
+		return a.groups
+	}
+	return append([]client.Engine{a.client}, a.groups...)
 }
 
 // tallied gives the running totals that a sample carries.
@@ -269,10 +308,11 @@ func (a *agent) start(_ context.Context, s Start) (none, error) {
 	a.started, a.epoch = true, s.Epoch
 	a.mu.Unlock()
 	a.sampler.start(s.Epoch)
-	if a.client != nil {
-		a.client.Start(s.Epoch)
-	} else {
+	if a.server != nil {
 		a.server.Start(s.Epoch)
+	}
+	for _, c := range a.clients() {
+		c.Start(s.Epoch)
 	}
 	return none{}, nil
 }
@@ -282,28 +322,65 @@ func (a *agent) progress(_ context.Context, s Since) (Progress, error) {
 		return Progress{}, err
 	}
 	p := a.tallied()
-	if p.Done {
-		if err := a.loadErr(); err != nil {
-			return p, err
-		}
+	for _, g := range a.groups {
+		p.Groups = append(p.Groups, g.Progress())
+	}
+	if err := a.loadErr(); err != nil {
+		return p, err
 	}
 	samples, err := a.sampler.since(s.After)
 	p.Samples = samples
 	return p, err
 }
 
+// loadErr tells why an engine that is done could not work.
 func (a *agent) loadErr() error {
-	if a.client != nil {
-		return a.client.Err()
+	if a.server != nil && closed(a.server.Done()) && a.server.Err() != nil {
+		return a.server.Err()
 	}
-	return a.server.Err()
+	for _, c := range a.clients() {
+		if closed(c.Done()) && c.Err() != nil {
+			return c.Err()
+		}
+	}
+	return nil
+}
+
+// group gives the n-th group.
+func (a *agent) group(n int) (client.Engine, error) {
+	if n < 0 || n >= len(a.groups) {
+		return nil, fmt.Errorf("group %d of %d", n, len(a.groups))
+	}
+	return a.groups[n], nil
 }
 
 func (a *agent) limit(_ context.Context, l Limit) (none, error) {
-	if a.client == nil {
+	if err := a.ready(true); err != nil {
+		return none{}, err
+	}
+	c := a.client
+	if l.Group != nil {
+		var err error
+		if c, err = a.group(*l.Group); err != nil {
+			return none{}, err
+		}
+	}
+	if c == nil {
 		return none{}, errors.New("limit: only a client opens connections")
 	}
-	a.client.SetLimit(l.N)
+	c.SetLimit(l.N)
+	return none{}, nil
+}
+
+func (a *agent) gate(_ context.Context, g Gate) (none, error) {
+	if err := a.ready(true); err != nil {
+		return none{}, err
+	}
+	c, err := a.group(g.Group)
+	if err != nil {
+		return none{}, err
+	}
+	c.SetGate(g.N)
 	return none{}, nil
 }
 
@@ -311,8 +388,8 @@ func (a *agent) stop(_ context.Context, s Stop) (none, error) {
 	if err := a.ready(true); err != nil {
 		return none{}, err
 	}
-	if a.client != nil {
-		a.client.Stop(s.Reason)
+	for _, c := range a.clients() {
+		c.Stop(s.Reason)
 	}
 	return none{}, nil
 }
@@ -335,8 +412,8 @@ func (a *agent) split(context.Context, none) (none, error) {
 func (a *agent) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.client != nil {
-		a.client.Abort("interrupt")
+	for _, c := range a.clients() {
+		c.Abort("interrupt")
 	}
 	if a.server != nil {
 		a.server.Stop()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"twomsl/internal/linux"
+	"twomsl/internal/record"
 	"twomsl/internal/sample"
 )
 
@@ -19,9 +20,9 @@ func (a *agent) finish(ctx context.Context, f Finish) (Result, error) {
 	if err := a.ready(true); err != nil {
 		return Result{}, err
 	}
-	if a.client != nil {
-		a.client.Stop("after")
-		if err := wait(ctx, a.client.Done()); err != nil {
+	for _, c := range a.clients() {
+		c.Stop("after")
+		if err := wait(ctx, c.Done()); err != nil {
 			return Result{}, err
 		}
 	}
@@ -39,24 +40,35 @@ func (a *agent) finish(ctx context.Context, f Finish) (Result, error) {
 		return Result{}, err
 	}
 	a.sampler.tell(&res)
-	if a.client != nil {
-		return res, a.finishClient(&res, f, at)
+	if err := a.finishClients(&res, f, at); err != nil {
+		return res, err
 	}
-	return res, a.finishServer(ctx, &res, at)
+	if a.server != nil {
+		return res, a.finishServer(ctx, &res, at)
+	}
+	return res, nil
 }
 
-func (a *agent) finishClient(res *Result, f Finish, at int64) error {
-	if err := a.client.Err(); err != nil {
-		return err
+// finishClients gathers what the clients came to and closes what they left open: all has been counted by now.
+func (a *agent) finishClients(res *Result, f Finish, at int64) error {
+	for _, c := range a.clients() {
+		defer c.Release()
+		if err := c.Err(); err != nil {
+			return err
+		}
+		r, err := c.Result()
+		if err != nil {
+			return err
+		}
+		if c != a.client {
+			res.Groups = append(res.Groups, r)
+			continue
+		}
+		since := time.Duration(at - a.epoch)
+		res.Expired, _ = r.ClosesByTime.Until(since - f.LifeMost.Std())
+		_, res.ExpiredMost = r.ClosesByTime.Until(since - f.LifeLeast.Std())
+		res.Client = &r
 	}
-	r, err := a.client.Result()
-	if err != nil {
-		return err
-	}
-	since := time.Duration(at - a.epoch)
-	res.Expired, _ = r.ClosesByTime.Until(since - f.LifeMost.Std())
-	_, res.ExpiredMost = r.ClosesByTime.Until(since - f.LifeLeast.Std())
-	res.Client = &r
 	return nil
 }
 
@@ -71,6 +83,7 @@ func (a *agent) finishServer(ctx context.Context, res *Result, at int64) error {
 	r := a.server.Result(at)
 	res.Expired, res.ExpiredMost = r.Expired, r.Expired+r.Uncertain
 	res.Server = &r
+	res.Restart = &record.Restart{Errno: a.server.Restart()}
 	return nil
 }
 

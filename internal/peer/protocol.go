@@ -11,6 +11,7 @@ import (
 	"net/netip"
 
 	"twomsl/client"
+	"twomsl/internal/lab"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/internal/sysctl"
@@ -18,7 +19,7 @@ import (
 )
 
 // Version of the control protocol; both ends must have the same.
-const Version = 1
+const Version = 2
 
 // Hello is the answer to the first request.
 type Hello struct {
@@ -29,9 +30,15 @@ type Hello struct {
 	Defaults map[string]string `json:"defaults"`
 }
 
-// Network asks for the link's end and its addresses.
+// Network asks for the link's end, its addresses and its bandwidth.
 type Network struct {
 	Addresses []netip.Prefix `json:"addresses"`
+	Link      scenario.Link  `json:"link"`
+}
+
+// Holds are the packet holds that stand from now on, instead of those that stood.
+type Holds struct {
+	Holds []lab.Hold `json:"holds"`
 }
 
 // Settings asks for sysctls, written in order.
@@ -46,6 +53,8 @@ type Watch struct {
 	RemotePort uint16 `json:"remote_port"` // 0: any
 	// OwnNamespace tells that nobody else's sockets are in this namespace, so that sockstat's totals are the side's.
 	OwnNamespace bool `json:"own_namespace"`
+	// Standing are the states in which connections are meant to stay: those are not on their way any more.
+	Standing []record.State `json:"standing"`
 	// Tuples are those whose ports are counted, in the record's order; none on the server.
 	Tuples []Tuple `json:"tuples"`
 }
@@ -56,11 +65,13 @@ type Tuple struct {
 	Destination netip.AddrPort `json:"destination"`
 }
 
-// Prepare asks a side to get ready; exactly one of Client and Server is set.
+// Prepare asks a side to get ready. A load's client has Client, its server Server. Groups are clients beside them, each
+// with its own limit and gate.
 type Prepare struct {
-	Client *client.Plan `json:"client"`
-	Server *server.Plan `json:"server"`
-	Watch  Watch        `json:"watch"`
+	Client *client.Plan  `json:"client"`
+	Groups []client.Plan `json:"groups"`
+	Server *server.Plan  `json:"server"`
+	Watch  Watch         `json:"watch"`
 }
 
 // Ready answers Prepare.
@@ -88,14 +99,23 @@ type Progress struct {
 	Exhausted bool            `json:"exhausted"` // an EADDRNOTAVAIL has come back
 	Done      bool            `json:"done"`      // no worker runs any more
 	Samples   []record.Sample `json:"samples"`
+	// Groups has each of Prepare.Groups; their counts are not in those above.
+	Groups []client.Progress `json:"groups"`
 }
 
 // InFlight is what was opened and has not ended.
 func (p Progress) InFlight() int64 { return p.Opened - p.OK - p.Failed }
 
-// Limit allows connections numbered below N to start.
+// Limit allows connections numbered below N to start, of the client or of a group.
 type Limit struct {
-	N int64 `json:"n"`
+	N     int64 `json:"n"`
+	Group *int  `json:"group"` // nil: the client
+}
+
+// Gate lets connections of a group that are numbered below N pass teardown.Gate.
+type Gate struct {
+	N     int64 `json:"n"`
+	Group int   `json:"group"`
 }
 
 // Stop ends the starting of connections.
@@ -107,6 +127,8 @@ type Stop struct {
 type Standing struct {
 	TimeWait int64 `json:"time_wait"`
 	Moving   int64 `json:"moving"`
+	// Counts has every state.
+	Counts record.Counts `json:"counts"`
 }
 
 // Finish ends the load and asks for the result. Life is how long a TIME_WAIT stands at least and at most.
@@ -119,7 +141,9 @@ type Finish struct {
 type Result struct {
 	Client    *client.Result   `json:"client"`
 	Server    *server.Result   `json:"server"`
-	Peak      record.Counts    `json:"peak"` // each state's highest count in a split
+	Groups    []client.Result  `json:"groups"`
+	Restart   *record.Restart  `json:"restart"` // of a server that listens once more; nil on the client
+	Peak      record.Counts    `json:"peak"`    // each state's highest count in a split
 	End       record.Counts    `json:"end"`
 	PeakPorts []Ports          `json:"peak_ports"` // for each tuple
 	Counters  map[string]int64 `json:"counters"`   // change since Start
@@ -142,4 +166,6 @@ type Ports struct {
 // Error is the body of an answer that is not 200.
 type Error struct {
 	Error string `json:"error"`
+	// Cannot tells that this machine cannot do what was asked for; the remedy is in Error.
+	Cannot bool `json:"cannot"`
 }

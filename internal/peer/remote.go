@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"twomsl/internal/lab"
 	"twomsl/internal/record"
 )
 
@@ -32,6 +33,11 @@ type Remote struct {
 
 // ErrLost is in the error of every request whose connection broke. It is the only one: the peer is gone, or is going.
 var ErrLost = errors.New("the control connection is lost")
+
+// CannotError says what this machine cannot do, and the remedy.
+type CannotError struct{ Text string }
+
+func (e *CannotError) Error() string { return e.Text }
 
 // NewRemote speaks to the peer at the other end of conn. side names it in errors.
 func NewRemote(side string, conn net.Conn) *Remote {
@@ -54,6 +60,9 @@ func (r *Remote) call(ctx context.Context, name string, in, out any) error {
 		var e Error
 		if json.Unmarshal(answer, &e) != nil || e.Error == "" {
 			e.Error = status
+		}
+		if e.Cannot {
+			return fmt.Errorf("%s: %w", r.side, &CannotError{e.Error})
 		}
 		return fmt.Errorf("%s: %s", r.side, e.Error)
 	}
@@ -151,6 +160,21 @@ func (r *Remote) Progress(ctx context.Context, after int) (Progress, error) {
 // Limit raises how many connections may start.
 func (r *Remote) Limit(ctx context.Context, n int64) error {
 	return r.call(ctx, "limit", Limit{N: n}, &none{})
+}
+
+// GroupLimit raises how many connections of a group may start.
+func (r *Remote) GroupLimit(ctx context.Context, group int, n int64) error {
+	return r.call(ctx, "limit", Limit{N: n, Group: &group}, &none{})
+}
+
+// Gate raises how many connections of a group may pass their gate.
+func (r *Remote) Gate(ctx context.Context, group int, n int64) error {
+	return r.call(ctx, "gate", Gate{N: n, Group: group}, &none{})
+}
+
+// Holds sets the packet holds that stand from now on.
+func (r *Remote) Holds(ctx context.Context, h []lab.Hold) error {
+	return r.call(ctx, "holds", Holds{Holds: h}, &none{})
 }
 
 // Stop ends the starting of connections.

@@ -5,6 +5,7 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"sync"
 	"time"
@@ -136,17 +137,29 @@ func (s *sampler) serve(r request) reply {
 func (s *sampler) exact() (Standing, error) {
 	if !s.watch.OwnNamespace {
 		err := s.states.Split(s.filter, &s.split)
-		return Standing{TimeWait: s.split.Counts[record.TimeWait], Moving: moving(s.split.Counts)}, err
+		return Standing{
+			TimeWait: s.split.Counts[record.TimeWait], Moving: s.moving(s.split.Counts), Counts: maps.Clone(s.split.Counts),
+		}, err
 	}
 	if err := s.states.WithoutTimeWait(s.filter, &s.split); err != nil {
 		return Standing{}, err
 	}
 	totals, err := s.sockstat.Read()
-	return Standing{TimeWait: totals.TimeWait - s.split.OrphanFinWait2, Moving: moving(s.split.Counts)}, err
+	st := Standing{
+		TimeWait: totals.TimeWait - s.split.OrphanFinWait2, Moving: s.moving(s.split.Counts), Counts: maps.Clone(s.split.Counts),
+	}
+	st.Counts[record.TimeWait] = st.TimeWait
+	return st, err
 }
 
-// moving counts the connections that may still come to TIME_WAIT.
-func moving(c record.Counts) int64 { return c.Total() - c[record.TimeWait] - c[record.Listen] }
+// moving counts the connections that may still come to TIME_WAIT, or to the state that they are meant to stay in.
+func (s *sampler) moving(c record.Counts) int64 {
+	n := c.Total() - c[record.TimeWait] - c[record.Listen]
+	for _, state := range s.watch.Standing {
+		n -= c[state]
+	}
+	return n
+}
 
 // look takes one sample: the totals, and the split where it is due or asked for.
 func (s *sampler) look(full bool) (record.Sample, error) {

@@ -129,8 +129,8 @@ type Payload struct {
 
 // Close is how connections are taken down.
 type Close struct {
-	// Side is who does what How says: client, server, or both (each as soon as it has its bytes). But with leak, which
-	// never closes, it is the side that closes first.
+	// Side is who does what How says, and with all but leak closes first: client, server, or both (each as soon as it has
+	// its bytes).
 	Side Side `yaml:"side" json:"side"`
 	// How is a strategy of internal/teardown, with its argument: fin, graceful=5s, linger=0.
 	How How `yaml:"how" json:"how"`

@@ -34,14 +34,16 @@ type End uint16
 
 // The ends that have no errno.
 const (
-	GaveUp     End = linux.MaxErrno + 1 + iota // our own time limit
-	ShortRead                                  // the peer's FIN came before all bytes
-	WrongBytes                                 // other bytes than were sent
+	GaveUp      End = linux.MaxErrno + 1 + iota // our own time limit
+	ShortRead                                   // the peer's FIN came before all bytes
+	WrongBytes                                  // other bytes than were sent
+	SelfConnect                                 // the socket was connected to itself
 	ends
 )
 
 var endCauses = map[End]record.Cause{
 	GaveUp: record.TimedOut, ShortRead: record.ShortRead, WrongBytes: record.WrongBytes,
+	SelfConnect: record.SelfConnect,
 }
 
 // Errno is the End of a kernel errno; numbers beyond the kernel's table count as the last.

@@ -2,12 +2,12 @@ package teardown
 
 import "twomsl/internal/scenario"
 
-// fin is the plain close: a FIN, and TIME_WAIT for the side whose FIN came first (RFC 9293, 3.6).
-func fin(side scenario.Side, l scenario.Linger) (Strategy, bool) {
-	if l.On {
-		return Strategy{}, false
-	}
-	return firstThenEOF("fin", side, []Step{{Op: Close}}, func(first, other Share) Expect {
-		return Expect{ClientTimeWait: first, ServerTimeWait: other}
+// fin is a plain close(): FIN, and whoever sent the first one ends in TIME_WAIT (RFC 9293, 3.6).
+func init() {
+	register(Kind{
+		Name: "fin", Usage: "fin", About: "close(), the plain way", Samples: []string{""}, Sides: anySide,
+		Make: func(side scenario.Side, argument string) (Strategy, error) {
+			return closers(side, []Step{{Op: Close}}, ""), noArgument(argument)
+		},
 	})
 }

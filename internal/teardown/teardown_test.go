@@ -4,107 +4,148 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 )
 
-var (
-	off   = scenario.Linger{}
-	zero  = scenario.Linger{On: true}
-	two   = scenario.Linger{On: true, Seconds: 2}
-	sides = []scenario.Side{scenario.ClientSide, scenario.ServerSide, scenario.BothSides}
-)
-
-func TestStrategies(t *testing.T) {
-	end := Step{Op: Close}
-	passive := []Step{{Op: ReadEOF}, end}
-	for _, c := range []struct {
-		close scenario.Close
-		want  Strategy
-	}{
-		{scenario.Close{Side: "client", Linger: off}, Strategy{
-			"fin", []Step{end}, passive, Expect{ClientTimeWait: All, ServerTimeWait: None},
-		}},
-		{scenario.Close{Side: "server", Linger: off}, Strategy{
-			"fin", passive, []Step{end}, Expect{ClientTimeWait: None, ServerTimeWait: All},
-		}},
-		{scenario.Close{Side: "both", Linger: off}, Strategy{
-			"fin", []Step{end}, []Step{end}, Expect{ClientTimeWait: Some, ServerTimeWait: Some},
-		}},
-		{scenario.Close{Side: "client", Linger: zero}, Strategy{
-			"reset", []Step{{Op: Linger}, end}, passive, Expect{ClientTimeWait: None, ServerTimeWait: None, PeerReset: true},
-		}},
-		{scenario.Close{Side: "server", Linger: zero}, Strategy{
-			"reset", passive, []Step{{Op: Linger}, end}, Expect{ClientTimeWait: None, ServerTimeWait: None, PeerReset: true},
-		}},
-		{scenario.Close{Side: "both", Linger: zero}, Strategy{
-			"reset", []Step{{Op: Linger}, end}, []Step{{Op: Linger}, end}, Expect{ClientTimeWait: None, ServerTimeWait: None},
-		}},
-		{scenario.Close{Side: "client", Linger: two}, Strategy{
-			"wait", []Step{{Linger, 2}, end}, passive, Expect{ClientTimeWait: All, ServerTimeWait: None},
-		}},
-		{scenario.Close{Side: "server", Linger: two}, Strategy{
-			"wait", passive, []Step{{Linger, 2}, end}, Expect{ClientTimeWait: None, ServerTimeWait: All},
-		}},
-		{scenario.Close{Side: "both", Linger: two}, Strategy{
-			"wait", []Step{{Linger, 2}, end}, []Step{{Linger, 2}, end}, Expect{ClientTimeWait: Some, ServerTimeWait: Some},
-		}},
-	} {
-		got, err := For(c.close)
-		if err != nil {
-			t.Errorf("%+v: %v", c.close, err)
-			continue
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%+v: %s", c.close, diff)
-		}
-	}
-}
-
-// For asks one maker after the other, so a block that two of them take would hide the second.
-func TestOneStrategyForEachCloseBlock(t *testing.T) {
-	for _, side := range sides {
-		for _, l := range []scenario.Linger{off, zero, two, {On: true, Seconds: 3600}} {
-			var names []string
-			for _, m := range strategies {
-				if s, ok := m(side, l); ok {
-					names = append(names, s.Name)
-				}
-			}
-			if len(names) != 1 {
-				t.Errorf("side %s, linger %s: %v", side, l, names)
-			}
-		}
-	}
-}
-
-// Whatever is added later: each side closes, once and at the end, and no shares contradict each other.
-func TestStrategiesAreWellFormed(t *testing.T) {
-	for _, side := range sides {
-		for _, l := range []scenario.Linger{off, zero, two} {
-			s, err := For(scenario.Close{Side: side, Linger: l})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, steps := range [][]Step{s.Client, s.Server} {
-				for i, step := range steps {
-					if last := i == len(steps)-1; last != (step.Op == Close) {
-						t.Errorf("%s by %s: step %d of %v", s.Name, side, i, steps)
+// each calls f with every strategy that a matrix would try.
+func each(t *testing.T, f func(t *testing.T, c scenario.Close, s Strategy)) {
+	for _, k := range Kinds() {
+		for _, argument := range k.Samples {
+			for _, side := range k.Sides {
+				c := scenario.Close{Side: side, How: How(k, argument)}
+				t.Run(string(c.How)+" by "+string(side), func(t *testing.T) {
+					s, err := For(c)
+					if err != nil {
+						t.Fatal(err)
 					}
-				}
-			}
-			x := s.Expect
-			if x.ClientTimeWait == All && x.ServerTimeWait == All || (x.ClientTimeWait == Some) != (x.ServerTimeWait == Some) {
-				t.Errorf("%s by %s: %+v", s.Name, side, x)
+					f(t, c, s)
+				})
 			}
 		}
 	}
 }
 
-func TestUnknownSideIsNamed(t *testing.T) {
-	_, err := For(scenario.Close{Side: "nobody", Linger: two})
-	if err == nil || !strings.Contains(err.Error(), `close.side "nobody" with close.linger 2`) {
-		t.Error(err)
+// Whatever is added later: it says what it is, each side ends once and at the end, and no shares contradict each other.
+func TestStrategiesAreWellFormed(t *testing.T) {
+	names := map[string]bool{}
+	for _, k := range Kinds() {
+		if names[k.Name] || k.Name == "" || k.About == "" || !strings.HasPrefix(k.Usage, k.Name) || len(k.Samples) == 0 || len(k.Sides) == 0 {
+			t.Errorf("%+v", k)
+		}
+		names[k.Name] = true
+	}
+	each(t, func(t *testing.T, c scenario.Close, s Strategy) {
+		for _, steps := range [][]Step{s.Client, s.Server} {
+			for i, step := range steps {
+				if last := i == len(steps)-1; last != step.Ends() {
+					t.Errorf("step %d of %v", i, steps)
+				}
+			}
+		}
+		x := s.Expect
+		some := x.Client.States[record.TimeWait] == record.Some
+		if some != (x.Server.States[record.TimeWait] == record.Some) {
+			t.Errorf("TIME_WAIT %+v", x)
+		}
+		if s.How != c.How {
+			t.Errorf("is called %q", s.How)
+		}
+		for _, d := range []record.Declared{x.Client, x.Server} {
+			for state := range d.States {
+				known(t, "state", judgedStates, state)
+			}
+			for counter := range d.Counters {
+				known(t, "counter", JudgedCounters, counter)
+			}
+		}
+	})
+}
+
+// known holds a declaration to what is judged: one of something else would hold whatever the kernel does.
+func known[T comparable](t *testing.T, what string, all []T, one T) {
+	for _, k := range all {
+		if k == one {
+			return
+		}
+	}
+	t.Errorf("the %s %v is declared and not judged", what, one)
+}
+
+// The side named does what is asked for, and the mirror image is the same with the sides exchanged.
+func TestSidesAreMirrorImages(t *testing.T) {
+	each(t, func(t *testing.T, c scenario.Close, s Strategy) {
+		if c.Side != scenario.ClientSide {
+			return
+		}
+		m, err := For(scenario.Close{Side: scenario.ServerSide, How: c.How})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !same(s.Client, m.Server) || !same(s.Server, m.Client) {
+			t.Errorf("client: %v / %v, server: %v / %v", s.Client, s.Server, m.Client, m.Server)
+		}
+		if len(s.Client) == 0 || same(s.Client, s.Server) {
+			t.Errorf("both sides do %v", s.Client)
+		}
+	})
+}
+
+func same(a, b []Step) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestWhatIsNoWayToCloseIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		how  scenario.How
+		side scenario.Side
+		want string
+	}{
+		{"finn", "client", `"finn" is no way to close; there are: fin, graceful[=TIME], half, leak`},
+		{"fin=3", "client", `"fin=3": it takes no argument; it is written fin`},
+		{"fin=", "client", `"fin=" has nothing after the =`},
+		{"fin", "nobody", `"fin" cannot be done by "nobody"; allowed for close.side: client, server, both`},
+		{"half", "both", `"half" cannot be done by "both"; allowed for close.side: client, server`},
+		{"simultaneous", "client", `allowed for close.side: both`},
+		{"linger=-2", "client", `"linger=-2": "-2" is no linger`},
+		{"linger", "client", `"linger": "" is no linger`},
+		{"linger=3601", "server", `no linger`},
+		{"linger2=0", "client", `no TCP_LINGER2`},
+		{"linger2=61", "client", `seconds from 1 to 60`},
+		{"graceful=5", "client", `"5" is no duration`},
+		{"graceful=0s", "client", `0s is not possible: 1ms to 5m`},
+		{"unread=1", "server", `it takes no argument`},
+	} {
+		_, err := For(scenario.Close{Side: c.side, How: c.how})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s by %s: %v, expected ... %s ...", c.how, c.side, err, c.want)
+		}
+	}
+}
+
+// Every state that a socket can stand in has a recipe.
+func TestEveryStateHasARecipe(t *testing.T) {
+	has := map[record.State]bool{}
+	for _, r := range Recipes {
+		if has[r.State] {
+			t.Errorf("two recipes for %s", r.State)
+		}
+		has[r.State] = true
+		if last := r.Client[len(r.Client)-1]; !last.Ends() {
+			t.Errorf("%s: the client does not end", r.State)
+		}
+	}
+	for _, s := range record.States {
+		if s != record.Closed && s != record.Listen && !has[s] {
+			t.Errorf("%s has no recipe", s)
+		}
 	}
 }

@@ -1,0 +1,36 @@
+//go:build linux
+
+package client
+
+import "fmt"
+
+// Engine is what drives the opening side of one run. Its methods are safe for use by several goroutines.
+type Engine interface {
+	// Start lets the load go; epoch is when the first connection is meant to start (CLOCK_MONOTONIC, ns).
+	Start(epoch int64)
+	// SetLimit allows connections numbered below n to start, SetGate lets those pass teardown.Gate.
+	SetLimit(n int64)
+	SetGate(n int64)
+	// Stop ends the starting of connections, Abort also those in flight.
+	Stop(reason string)
+	Abort(reason string)
+	// Done is closed when nothing runs any more; Err and Result may be asked for then, and Release closes what the steps
+	// left open.
+	Done() <-chan struct{}
+	Err() error
+	Progress() Progress
+	Result() (Result, error)
+	Release()
+}
+
+// Engines are the names of those that Open knows.
+var Engines = []string{"split"}
+
+// Open makes the engine that the plan names; nothing is opened before Start.
+func Open(plan Plan) (Engine, error) {
+	switch plan.Engine {
+	case "", "split":
+		return New(plan)
+	}
+	return nil, fmt.Errorf("client plan: no engine is called %q", plan.Engine)
+}

@@ -1,0 +1,31 @@
+//go:build linux
+
+package server
+
+import "fmt"
+
+// Engine is what drives the listening side of one run. Its methods are safe for use by several goroutines.
+type Engine interface {
+	// Start begins to accept; epoch is the start of the load (CLOCK_MONOTONIC, ns).
+	Start(epoch int64)
+	// Stop ends the serving: listeners and all that is open are closed.
+	Stop()
+	// Done is closed when nothing runs any more; Err, Result and Restart may be asked for then.
+	Done() <-chan struct{}
+	Err() error
+	Progress() Progress
+	Result(at int64) Result
+	Restart() string
+}
+
+// Engines are the names of those that Open knows.
+var Engines = []string{"split"}
+
+// Open makes the engine that the plan names and opens its listeners.
+func Open(plan Plan) (Engine, error) {
+	switch plan.Engine {
+	case "", "split":
+		return New(plan)
+	}
+	return nil, fmt.Errorf("server plan: no engine is called %q", plan.Engine)
+}

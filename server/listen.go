@@ -1,0 +1,132 @@
+//go:build linux
+
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"twomsl/internal/linux"
+	"twomsl/internal/scenario"
+)
+
+// Socket is what each listener is given before bind().
+type Socket struct {
+	ReuseAddress bool `json:"reuse_address"`
+	ReusePort    bool `json:"reuse_port"`
+	FastOpen     bool `json:"fast_open"`
+}
+
+// SocketOf is what a scenario asks of each listener.
+func SocketOf(s scenario.Scenario) Socket {
+	return Socket{
+		ReuseAddress: s.Server.ReuseAddress != scenario.Off, ReusePort: s.Server.ReusePort != scenario.Off,
+		FastOpen: s.Client.FastOpen.IsOn(),
+	}
+}
+
+// option is one socket option of a listener.
+type option struct {
+	name  string
+	since string // the first Linux that has it
+	asked func(*Plan) bool
+	set   func(fd int, p *Plan) linux.Errno
+}
+
+// options are all that a listener can be given, in the order in which they are set.
+var options = []option{
+	{
+		"SO_REUSEADDR", "1.0", func(p *Plan) bool { return p.Socket.ReuseAddress },
+		func(fd int, _ *Plan) linux.Errno { return linux.SetReuseAddress(fd) },
+	},
+	{
+		"SO_REUSEPORT", "3.9", func(p *Plan) bool { return p.Socket.ReusePort },
+		func(fd int, _ *Plan) linux.Errno { return linux.SetReusePort(fd) },
+	},
+	{
+		"IPV6_V6ONLY", "2.4", func(p *Plan) bool { return p.ipv6() },
+		func(fd int, _ *Plan) linux.Errno { return linux.SetIPv6Only(fd) },
+	},
+	{
+		"TCP_FASTOPEN", "3.7", func(p *Plan) bool { return p.Socket.FastOpen },
+		func(fd int, p *Plan) linux.Errno { return linux.SetFastOpen(fd, p.Backlog) },
+	},
+}
+
+func (p *Plan) ipv6() bool { return p.Listen[0].Addr().Is6() }
+
+// supported tries the options that the plan asks for on a socket of its own, so that what this kernel lacks is said
+// before any load.
+func supported(p *Plan) error {
+	fd, e := linux.Socket(p.ipv6())
+	if e != 0 {
+		return fmt.Errorf("socket: %s: %w", linux.ErrnoName(e), e)
+	}
+	defer linux.Close(fd)
+	for _, o := range options {
+		if !o.asked(p) {
+			continue
+		}
+		if e := o.set(fd, p); e != 0 {
+			return &linux.UnsupportedError{Option: o.name, Since: o.since, Err: e}
+		}
+	}
+	return nil
+}
+
+// listen opens one worker's listener on one address. Every error says which address and what to do.
+func listen(ap netip.AddrPort, p *Plan) (int, error) {
+	fd, e := linux.Socket(p.ipv6())
+	if e != 0 {
+		return -1, fmt.Errorf("listener: socket: %s: %w", linux.ErrnoName(e), e)
+	}
+	call := ""
+	for _, o := range options {
+		if e == 0 && o.asked(p) {
+			call, e = "setsockopt("+o.name+")", o.set(fd, p)
+		}
+	}
+	sa := linux.NewSockaddr(ap)
+	if e == 0 {
+		call, e = "bind", linux.Bind(fd, &sa)
+	}
+	if e == 0 {
+		call, e = "listen", linux.Listen(fd, p.Backlog)
+	}
+	if e != 0 {
+		linux.Close(fd)
+		return -1, fmt.Errorf("listener %s: %s: %s (%w)%s", ap, call, linux.ErrnoName(e), e, remedy(e))
+	}
+	return fd, nil
+}
+
+func remedy(e linux.Errno) string {
+	switch linux.ErrnoName(e) {
+	case "EADDRINUSE":
+		return "; something listens there already: choose another server.port"
+	case "EADDRNOTAVAIL":
+		return "; this host does not have that address: choose one that `ip address` lists"
+	case "EACCES":
+		return "; ports below net.ipv4.ip_unprivileged_port_start need root: choose a higher server.port"
+	}
+	return ""
+}
+
+// Restart listens once more where the plan's listeners were, as a new server would, and gives the name of the errno that
+// kept it from doing so, "" for none. It may be called once Done is closed.
+func (s *Server) Restart() string {
+	for _, ap := range s.plan.Listen {
+		fd, err := listen(ap, &s.plan)
+		if err == nil {
+			linux.Close(fd)
+			continue
+		}
+		var e linux.Errno
+		if errors.As(err, &e) {
+			return linux.ErrnoName(e)
+		}
+		return err.Error()
+	}
+	return ""
+}
