@@ -37,7 +37,7 @@ func (w *worker) settle(fd int, r exchange.Result) {
 		w.end(fd, w.talk.Phase, w.talk.Why)
 		return
 	}
-	if c.ClosedAt != 0 && w.s.plan.LeavesTimeWait {
+	if c.ClosedAt != 0 && w.s.leaves[c.Script()] {
 		w.rec.closedFirst(c.tuple, c.ClosedAt-w.s.epoch.Load())
 	}
 	w.leave(c)

@@ -54,12 +54,15 @@ type Part struct {
 	Steps   []teardown.Step `json:"steps"`
 	// Silent connections say nothing: they go to their steps at once.
 	Silent bool `json:"silent"`
+	// LeavesTimeWait is Plan's, for this part.
+	LeavesTimeWait bool `json:"leaves_time_wait"`
 }
 
 // Server serves one run. Its methods are safe for use by several goroutines.
 type Server struct {
 	plan    Plan
 	scripts []exchange.Script // the first is Plan.Steps', then one for each part
+	leaves  []bool            // by script: LeavesTimeWait
 	parts   []int             // by source: its script
 	limited bool              // a step has a time limit of its own
 	sources map[netip.Addr]int
@@ -104,11 +107,11 @@ func (s *Server) layOutScripts() error {
 		Request: payload.Request(int64(s.plan.Request)), Response: payload.Response(int64(s.plan.Response)),
 		Rounds: max(1, s.plan.Rounds), Steps: s.plan.Steps,
 	}
-	s.scripts = []exchange.Script{whole}
+	s.scripts, s.leaves = []exchange.Script{whole}, []bool{s.plan.LeavesTimeWait}
 	for i, part := range s.plan.Parts {
 		script := whole
 		script.Steps, script.Silent = part.Steps, part.Silent
-		s.scripts = append(s.scripts, script)
+		s.scripts, s.leaves = append(s.scripts, script), append(s.leaves, part.LeavesTimeWait)
 		for _, source := range part.Sources {
 			if source < 0 || source >= len(s.parts) {
 				return fmt.Errorf("server plan: part %d is for source %d of %d", i, source, len(s.parts))

@@ -90,6 +90,9 @@ type Conn struct {
 // Begin puts a connection at the beginning of a worker's n-th script.
 func (c *Conn) Begin(fd, script int) { *c = Conn{FD: int32(fd), script: uint8(script)} }
 
+// Script is the number of the script that the connection follows.
+func (c *Conn) Script() int { return int(c.script) }
+
 // Phase is where the connection stands, for the tally.
 func (c *Conn) Phase() tally.Phase {
 	return [...]tally.Phase{tally.Connect, tally.Write, tally.Read, tally.Close}[c.stage]

@@ -266,7 +266,13 @@ func (a *agent) tallied() Progress {
 		p := a.server.Progress()
 		return Progress{Opened: p.Opened, OK: p.OK, Failed: p.Failed, Done: closed(a.server.Done())}
 	}
-	return Progress{}
+	all := Progress{Done: true}
+	for _, g := range a.groups {
+		p := g.Progress()
+		all.Opened, all.OK, all.Failed = all.Opened+p.Opened, all.OK+p.OK, all.Failed+p.Failed
+		all.Done = all.Done && closed(g.Done())
+	}
+	return all
 }
 
 func closed(c <-chan struct{}) bool {

@@ -27,14 +27,7 @@ const (
 
 // load runs until the client is done, the goal stands, the time is up, soft ends or a peer fails.
 func (r *run) load(soft context.Context) {
-	r.epoch = linux.Nano() + int64(headStart)
-	for _, s := range []*side{r.server, r.client} {
-		if err := r.ask(s, func(ctx context.Context) error {
-			return s.remote.Start(ctx, peer.Start{Epoch: r.epoch})
-		}); err != nil {
-			return
-		}
-	}
+	r.begin(r.server, r.client)
 	for r.failure == nil && !r.client.progress.Done {
 		if !r.pause(soft, r.patience()) {
 			r.stopClient("interrupt")
@@ -52,8 +45,32 @@ func (r *run) load(soft context.Context) {
 		}
 	}
 	r.loadSeconds, r.loadOpened = r.elapsed().Seconds(), r.client.progress.Opened
+	r.split()
+	r.await(soft, r.strategy.Settle)
 	r.settle()
 	r.split()
+}
+
+// await gives the kernel the time that the strategy's picture takes.
+func (r *run) await(soft context.Context, d time.Duration) {
+	for end := r.elapsed() + d; d > 0 && r.failure == nil && !r.interrupted && r.elapsed() < end; {
+		if !r.pause(soft, min(lookEvery, end-r.elapsed())) {
+			return
+		}
+		r.look("settle")
+	}
+}
+
+// begin starts the sides, all at one moment from now.
+func (r *run) begin(sides ...*side) {
+	r.epoch = linux.Nano() + int64(headStart)
+	for _, s := range sides {
+		if err := r.ask(s, func(ctx context.Context) error {
+			return s.remote.Start(ctx, peer.Start{Epoch: r.epoch})
+		}); err != nil {
+			return
+		}
+	}
 }
 
 // patience is short where the limit has been used up and the count at the goal decides what comes next.
@@ -147,9 +164,12 @@ func (r *run) standing(s *side) (st peer.Standing, err error) {
 	return st, err
 }
 
-// settle waits a moment until no connection of either side is on its way to its last state.
+// settleLimit bounds how long the last connections may take to their last state. It covers a FIN that is sent again.
+const settleLimit = 5 * time.Second
+
+// settle waits until no connection of either side is on its way to its last state.
 func (r *run) settle() {
-	for range 100 {
+	for end := time.Now().Add(settleLimit); time.Now().Before(end); time.Sleep(settleEvery) {
 		moving := int64(0)
 		for _, s := range []*side{r.client, r.server} {
 			st, err := r.standing(s)
@@ -158,10 +178,9 @@ func (r *run) settle() {
 			}
 			moving += st.Moving
 		}
-		if moving == 0 || r.hard.Err() != nil {
+		if moving == 0 || r.hard.Err() != nil || r.interrupted {
 			return
 		}
-		time.Sleep(settleEvery)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"twomsl/internal/linux"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
+	"twomsl/internal/teardown"
 )
 
 // timeWaitLen is TCP_TIMEWAIT_LEN of include/net/tcp.h: compiled in.
@@ -43,6 +44,10 @@ func (r *run) foresee() error {
 		return err
 	}
 	usable := int64(pr.Size()) - reservedIn(set["net.ipv4.ip_local_reserved_ports"], pr)
+	if b := r.scenario.Client.Bind; b.Mode == scenario.BindPorts { // bind() takes a reserved port, too
+		pr = record.PortRange{Low: b.Ports.Low, High: b.Ports.High}
+		usable = int64(pr.Size())
+	}
 	taken := r.taken(set)
 	f := Forecast(r.scenario, taken.least, taken.most, usable, len(r.tuples))
 	f.HowTaken = taken.how
@@ -56,11 +61,8 @@ func (r *run) foresee() error {
 // taken is how long a closed connection's port stays taken on the client.
 func (r *run) taken(set map[string]string) life {
 	s := &r.scenario
-	switch {
-	case s.Close.Linger.On && s.Close.Linger.Seconds == 0:
-		return life{how: "a reset leaves no TIME_WAIT"}
-	case s.Close.Side == scenario.ServerSide:
-		return life{how: "the server closes first: the client's ports are free at once"}
+	if !teardown.Leaves(r.strategy.Expect.Client) {
+		return r.takenWithoutTimeWait(set)
 	}
 	reuse := set["net.ipv4.tcp_tw_reuse"]
 	timestamps := set["net.ipv4.tcp_timestamps"] != "0" && r.server.ready.Effective["net.ipv4.tcp_timestamps"] != "0"
@@ -72,6 +74,34 @@ func (r *run) taken(set map[string]string) life {
 		delay = time.Duration(ms) * time.Millisecond
 	}
 	return life{least: delay, most: delay, how: "tcp_tw_reuse=" + reuse + ": connect() takes a port over after tcp_tw_reuse_delay"}
+}
+
+// takenWithoutTimeWait is how long a port stays taken where the client's connections end in another way.
+func (r *run) takenWithoutTimeWait(set map[string]string) life {
+	d, steps := r.strategy.Expect.Client, r.strategy.Client
+	last := steps[len(steps)-1]
+	switch {
+	case last.Op == teardown.Stay:
+		whole := r.length().Std()
+		return life{least: whole, most: whole, how: "the client never closes: a port stays taken for the whole run"}
+	case d.Passing[record.FinWait2] != "":
+		return life{least: r.strategy.Settle, most: r.strategy.Settle, how: "FIN_WAIT2 for as long as TCP_LINGER2 says"}
+	case d.States[record.FinWait2] != "":
+		seconds, err := strconv.Atoi(set["net.ipv4.tcp_fin_timeout"])
+		if err != nil {
+			seconds = 60
+		}
+		l := time.Duration(seconds) * time.Second
+		return life{least: l, most: l * 9 / 8, how: "FIN_WAIT2 for tcp_fin_timeout, since the server never closes"}
+	case nobodyWaits(r.strategy.Expect):
+		return life{how: "a reset leaves no TIME_WAIT"}
+	}
+	return life{how: "the server closes first: the client's ports are free at once"}
+}
+
+// nobodyWaits tells whether nobody ends in TIME_WAIT.
+func nobodyWaits(x teardown.Expect) bool {
+	return !teardown.Leaves(x.Client) && !teardown.Leaves(x.Server)
 }
 
 // Forecast computes what becomes of one tuple's ports: they are a flow, rate x the time that each stays taken. usable is

@@ -36,7 +36,7 @@ func (r *run) judge(t *record.Trial) {
 	}
 	for _, w := range []func(*record.Trial) *record.Warning{
 		r.goalNotReached, r.rangeNotFilled, r.loopbackReuse, r.bucketOverflow, r.vanished, r.scheduleLate, r.stolen,
-		r.otherLife, r.hostSettings, r.oddRange,
+		r.otherLife, r.hostSettings, r.oddRange, r.fastOpenUnused, r.standNotReached,
 	} {
 		if found := w(t); found != nil {
 			r.warn(*found)
@@ -183,6 +183,18 @@ func (r *run) oddRange(t *record.Trial) *record.Warning {
 		}
 	}
 	return nil
+}
+
+// fastOpenUnused: without the server's leave the kernel falls back to the plain handshake and says nothing.
+func (r *run) fastOpenUnused(t *record.Trial) *record.Warning {
+	if !r.scenario.Client.FastOpen.IsOn() || t.Sides.Client.Counters["TcpExt.TCPFastOpenActive"] > 0 || t.Connections.OK < 2 {
+		return nil
+	}
+	return &record.Warning{
+		Code: "fast-open-unused", Text: "no connection carried data in its SYN: every handshake was a plain one",
+		Advice: "the server must allow it: --set sysctl.server.net.ipv4.tcp_fastopen=3",
+		Spoils: []string{"connect.p50_us", "connect.p99_us"},
+	}
 }
 
 // otherLife catches a kernel whose TIME_WAIT is not the 60 s that the forecast was computed with.

@@ -26,17 +26,17 @@ import (
 func (r *run) pair() error {
 	r.client = &side{name: "client", remote: peer.NewRemote("client", r.lab.Client.Control), lab: &r.lab.Client}
 	r.server = &side{name: "server", remote: peer.NewRemote("server", r.lab.Server.Control), lab: &r.lab.Server}
-	strategy, err := teardown.For(r.scenario.Close)
-	if err != nil {
+	var err error
+	if r.strategy, err = teardown.For(r.scenario.Close); err != nil {
 		return err
 	}
-	clientAddrs, serverAddr, err := r.addresses()
+	clients, servers, err := r.addresses()
 	if err != nil {
 		return err
 	}
 	var both errgroup.Group
-	both.Go(func() error { return r.greet(r.client, clientAddrs, r.scenario.Sysctl.Client) })
-	both.Go(func() error { return r.greet(r.server, []netip.Prefix{serverAddr}, r.scenario.Sysctl.Server) })
+	both.Go(func() error { return r.greet(r.client, clients, r.scenario.Sysctl.Client) })
+	both.Go(func() error { return r.greet(r.server, servers, r.scenario.Sysctl.Server) })
 	if err := both.Wait(); err != nil {
 		return err
 	}
@@ -51,29 +51,69 @@ func (r *run) pair() error {
 		return err
 	}
 	r.descriptors()
-	if err := r.prepareServer(clientAddrs, serverAddr, strategy); err != nil {
+	r.layOutTuples(addrs(clients), addrs(servers))
+	if !r.scenario.Stand.Off() {
+		return r.prepareStand(addrs(clients), addrs(servers))
+	}
+	if err := r.loseFINs(); err != nil {
 		return err
 	}
-	if err := r.prepareClient(clientAddrs, serverAddr, strategy); err != nil {
+	if err := r.prepareServer(); err != nil {
+		return err
+	}
+	if err := r.prepareClient(); err != nil {
 		return err
 	}
 	return r.foresee()
 }
 
+// layOutTuples lists the addresses of either side and every (source, destination, port), in the order of client.Plan.
+func (r *run) layOutTuples(clients, servers []netip.Addr) {
+	s := &r.scenario.Server
+	r.sources = clients
+	for _, a := range servers {
+		for n := range s.Ports {
+			r.destinations = append(r.destinations, netip.AddrPortFrom(a, uint16(s.Port+n)))
+		}
+	}
+	for _, source := range r.sources {
+		for _, d := range r.destinations {
+			r.tuples = append(r.tuples, peer.Tuple{Source: source, Destination: d})
+		}
+	}
+}
+
+// loseFINs has the first FINs dropped where the strategy asks for it.
+func (r *run) loseFINs() error {
+	if !r.strategy.FirstFINsLost {
+		return nil
+	}
+	for _, s := range []*side{r.client, r.server} {
+		if err := s.remote.Holds(r.hard, []lab.Hold{{Segment: lab.FirstFIN}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // addresses gives the client's and the server's, for the topology.
-func (r *run) addresses() ([]netip.Prefix, netip.Prefix, error) {
+func (r *run) addresses() (clients, servers []netip.Prefix, err error) {
 	s := &r.scenario
-	clients, srv := lab.Plan(s.Topology, s.Family, s.Client.Addresses)
+	n := s.Client.Addresses
+	if !s.Stand.Off() {
+		n += standAddresses
+	}
+	clients, servers = lab.Addresses(s.Topology, s.Family, n, s.Server.Addresses)
 	if s.Topology == scenario.Host && s.Server.Address != "" {
 		a, err := netip.ParseAddr(s.Server.Address)
 		if err != nil {
-			return nil, srv, fmt.Errorf("server.address: %w", err)
+			return nil, nil, fmt.Errorf("server.address: %w", err)
 		}
 		// A connection to an address of this host comes from that same address, unless another is bound.
-		srv = netip.PrefixFrom(a, a.BitLen())
-		clients = []netip.Prefix{srv}
+		servers = []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}
+		clients = servers
 	}
-	return clients, srv, nil
+	return clients, servers, nil
 }
 
 // greet gives a side its network and its settings.
@@ -85,7 +125,7 @@ func (r *run) greet(s *side, addrs []netip.Prefix, own map[string]string) (err e
 		s.addresses = append(s.addresses, a.Addr().String())
 	}
 	if r.scenario.Topology == scenario.Veth {
-		if err := s.remote.Network(r.hard, peer.Network{Addresses: addrs}); err != nil {
+		if err := s.remote.Network(r.hard, peer.Network{Addresses: addrs, Link: r.scenario.Link}); err != nil {
 			return err
 		}
 	}
@@ -108,11 +148,21 @@ func (r *run) settings(s *side, own map[string]string) (out []sysctl.Setting, re
 	if r.opt.Settings != nil {
 		out, refused = r.opt.Settings(s.hello.Defaults)
 	}
+	if _, there := s.hello.Defaults[rtoMin]; there && r.strategy.FirstFINsLost {
+		out = append(out, sysctl.Setting{Key: rtoMin, Value: patientRTO})
+	}
 	for _, m := range []map[string]string{r.scenario.Sysctl.Both, own} {
 		out = append(out, sysctl.Ordered(m)...)
 	}
 	return out, refused
 }
+
+// Where first FINs are dropped, the second ones come after the retransmission timeout, and both sides must have closed
+// by then: a second is longer than a busy machine keeps one of them waiting (Linux 6.11; before, it is 0.2 s).
+const (
+	rtoMin     = "net.ipv4.tcp_rto_min_us"
+	patientRTO = "1000000"
+)
 
 // differing lists the settings that this host would need and does not have: a run never writes this host's own.
 func differing(wanted []sysctl.Setting, has map[string]string) (out []record.SysctlRefusal) {
@@ -179,47 +229,88 @@ func (r *run) length() scenario.Duration {
 	return r.scenario.Load.Stop.After + r.scenario.Load.Hold + r.scenario.Client.Timeout
 }
 
-func (r *run) prepareServer(clients []netip.Prefix, srv netip.Prefix, st teardown.Strategy) (err error) {
+// mostMetered is how many connections have their bytes remembered one by one, on either side.
+const mostMetered = 1 << 16
+
+func (r *run) prepareServer() (err error) {
+	plan := r.serverPlan()
+	r.server.ready, err = r.server.remote.Prepare(r.hard, peer.Prepare{Server: &plan, Watch: r.watch(serverSide)})
+	return err
+}
+
+func (r *run) serverPlan() server.Plan {
 	s := &r.scenario
-	plan := &server.Plan{
-		Listen:  []netip.AddrPort{netip.AddrPortFrom(srv.Addr(), uint16(s.Server.Port))},
-		Backlog: s.Server.Backlog, Workers: workers(s.Server.Workers, s.Load.Concurrency), Sources: addrs(clients),
-		Timeout: s.Client.Timeout, Length: r.length(), Request: s.Payload.Request, Response: s.Payload.Response,
-		Steps: st.Server, CPUs: r.opt.CPUs.Server,
+	return server.Plan{
+		Engine: s.Engine, Listen: r.destinations, Socket: server.SocketOf(*s),
+		Backlog: s.Server.Backlog, Workers: r.serverWorkers(), AcceptDelay: s.Server.AcceptDelay,
+		Sources: r.sources, Timeout: s.Client.Timeout, Length: r.length(),
+		Request: s.Payload.Request, Response: s.Payload.Response, Rounds: s.Client.Requests,
+		Steps: r.strategy.Server, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Server), Meter: mostMetered,
+		CPUs:      r.opt.CPUs.Server,
 		LifeLeast: scenario.Duration(r.life.least), LifeMost: scenario.Duration(r.life.most),
 	}
-	w := r.watch()
-	w.LocalPort = uint16(s.Server.Port)
-	r.server.ready, err = r.server.remote.Prepare(r.hard, peer.Prepare{Server: plan, Watch: w})
-	return err
 }
 
-func (r *run) prepareClient(clients []netip.Prefix, srv netip.Prefix, st teardown.Strategy) (err error) {
-	s := &r.scenario
-	dest := netip.AddrPortFrom(srv.Addr(), uint16(s.Server.Port))
-	plan := &client.Plan{
-		Sources: addrs(clients), Destinations: []netip.AddrPort{dest},
-		Rate: s.Load.Rate, Concurrency: s.Load.Concurrency, Workers: workers(s.Client.Workers, s.Load.Concurrency),
-		Until: s.Load.Stop.After, Timeout: s.Client.Timeout,
-		Connections: s.Load.Stop.Connections, Failures: s.Load.Stop.Failures, PortRange: s.Client.LocalPortRange,
-		Request: s.Payload.Request, Response: s.Payload.Response, Steps: st.Client, CPUs: r.opt.CPUs.Client,
+// serverWorkers is one where the listeners cannot stand side by side.
+func (r *run) serverWorkers() int {
+	if r.scenario.Server.ReusePort == scenario.Off {
+		return 1
 	}
-	if g := s.Load.Stop.TimeWait; g != nil {
+	return workers(r.scenario.Server.Workers, r.scenario.Load.Concurrency)
+}
+
+func (r *run) prepareClient() (err error) {
+	plan := r.clientPlan()
+	if g := r.scenario.Load.Stop.TimeWait; g != nil {
 		// Every connection makes one TIME_WAIT at most, so this many cannot overshoot; what is short is allowed after.
 		r.limit, plan.Limit = g.Count, g.Count
-		plan.Until += s.Load.Hold
+		plan.Until += r.scenario.Load.Hold
 	}
-	for _, a := range plan.Sources {
-		r.tuples = append(r.tuples, peer.Tuple{Source: a, Destination: dest})
-	}
-	w := r.watch()
-	w.RemotePort, w.Tuples = uint16(s.Server.Port), r.tuples
-	r.client.ready, err = r.client.remote.Prepare(r.hard, peer.Prepare{Client: plan, Watch: w})
+	r.client.ready, err = r.client.remote.Prepare(r.hard, peer.Prepare{Client: &plan, Watch: r.watch(clientSide)})
 	return err
 }
 
-func (r *run) watch() peer.Watch {
-	return peer.Watch{IPv6: r.scenario.Family == scenario.IPv6, OwnNamespace: r.scenario.Topology == scenario.Veth}
+func (r *run) clientPlan() client.Plan {
+	s := &r.scenario
+	return client.Plan{
+		Engine: s.Engine, Sources: r.sources, Destinations: r.destinations, Socket: client.SocketOf(s.Client),
+		Rate: s.Load.Rate, Concurrency: s.Load.Concurrency, Workers: workers(s.Client.Workers, s.Load.Concurrency),
+		Until: s.Load.Stop.After, Timeout: s.Client.Timeout,
+		Connections: s.Load.Stop.Connections, Failures: s.Load.Stop.Failures,
+		Request: s.Payload.Request, Response: s.Payload.Response, Rounds: s.Client.Requests,
+		Steps: r.strategy.Client, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Client), Meter: mostMetered,
+		CPUs: r.opt.CPUs.Client,
+	}
+}
+
+// The sides as they are told apart here.
+const (
+	clientSide = scenario.ClientSide
+	serverSide = scenario.ServerSide
+)
+
+// watch says what a side's sampler counts. In a namespace of its own every socket is the side's; in a shared one they are
+// told apart by the server's port.
+func (r *run) watch(of scenario.Side) peer.Watch {
+	w := peer.Watch{IPv6: r.scenario.Family == scenario.IPv6, OwnNamespace: r.scenario.Topology == scenario.Veth}
+	declared := r.strategy.Expect.Server
+	if of == clientSide {
+		declared, w.Tuples = r.strategy.Expect.Client, r.tuples
+	}
+	for _, state := range record.States {
+		if declared.States[state] != "" {
+			w.Standing = append(w.Standing, state)
+		}
+	}
+	port := uint16(r.scenario.Server.Port)
+	switch {
+	case r.scenario.Server.Ports > 1 && w.OwnNamespace: // no single port names them, and nobody else is there
+	case of == clientSide:
+		w.RemotePort = port
+	default:
+		w.LocalPort = port
+	}
+	return w
 }
 
 func addrs(ps []netip.Prefix) (out []netip.Addr) {

@@ -9,10 +9,14 @@ import (
 
 	"github.com/montanaflynn/stats"
 
+	"twomsl/client"
 	"twomsl/internal/machine"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
 	"twomsl/internal/scenario"
+	"twomsl/internal/tally"
+	"twomsl/internal/teardown"
+	"twomsl/server"
 )
 
 // record puts together what happened; it invents nothing: what no side told is nil.
@@ -24,7 +28,7 @@ func (r *run) record() (*record.Trial, error) {
 	s := &r.scenario
 	t := &record.Trial{
 		Schema: record.Schema, ID: r.id(), Tool: r.opt.Tool, Status: r.status(), Failure: r.failure,
-		StartedAt: r.started.UTC(), Command: r.opt.Command, Engine: s.Engine + "/" + s.IO,
+		StartedAt: r.started.UTC(), Command: r.opt.Command, Engine: engineName(s),
 		Scenario: record.Scenario{
 			Name: s.Name, Title: s.Title, Topology: string(s.Topology), Family: string(s.Family),
 			CloseSide: string(s.Close.Side), Linger: s.Close.Linger.String(), Goal: r.goalRecord(), Spec: spec,
@@ -38,12 +42,31 @@ func (r *run) record() (*record.Trial, error) {
 	t.Sides.Client, t.Sides.Server = r.side(r.client), r.side(r.server)
 	r.connections(t)
 	r.ports(t)
-	r.bytes(t)
+	if err := r.bytes(t); err != nil {
+		return nil, err
+	}
 	t.Ledger = record.Ledger{Client: r.ledger(r.client), Server: r.ledger(r.server)}
 	t.Environment = r.environment()
+	t.Close, t.Stand, t.Restart = r.close(t), r.standRecord(), r.restart()
+	t.Rate.LimitedBy, t.Rate.LimitedWhy = r.limitedBy(t)
 	r.judge(t)
 	t.Warnings = append(t.Warnings, r.warnings...)
 	return t, nil
+}
+
+// engineName tells engines whose figures must not be compared apart: the standard library chooses its own way to wait.
+func engineName(s *scenario.Scenario) string {
+	if s.Engine == "split" {
+		return s.Engine + "/" + s.IO
+	}
+	return s.Engine
+}
+
+func (r *run) restart() *record.Restart {
+	if r.server.result == nil {
+		return nil
+	}
+	return r.server.result.Restart
 }
 
 func (r *run) status() record.Status {
@@ -168,7 +191,7 @@ func (r *run) connections(t *record.Trial) {
 		c := res.Client
 		t.Connections = record.Connections{
 			Attempted: c.Progress.Opened, OK: c.Progress.OK, Failed: c.Progress.Failed, Unfinished: c.Unfinished,
-			NotStarted: c.NotStarted, Late: c.Late,
+			NotStarted: c.NotStarted, Late: c.Late, HiddenRetries: c.HiddenRetries,
 		}
 		t.Latency = c.Latency
 		t.Outcomes = append(t.Outcomes, c.Outcomes...)
@@ -177,9 +200,10 @@ func (r *run) connections(t *record.Trial) {
 			t.Phases.LoadSeconds, r.loadOpened = c.LoadSeconds, c.Progress.Opened
 		}
 	}
-	if r.goalReached != nil {
+	if r.goalReached != nil && r.scenario.Stand.Off() {
 		t.Phases.StoppedBy = "time_wait"
 	}
+	r.groups(t)
 	if r.interrupted {
 		t.Phases.StoppedBy = "interrupt"
 	}
@@ -191,16 +215,37 @@ func (r *run) connections(t *record.Trial) {
 	}
 	if res := r.server.result; res != nil && res.Server != nil {
 		t.Outcomes = append(t.Outcomes, res.Server.Outcomes...)
-		if r.scenario.Close.Side == scenario.ServerSide && !r.resets() {
+		if r.scenario.Close.Side == scenario.ServerSide && teardown.Leaves(r.strategy.Expect.Server) {
 			t.Connections.Replaced = &res.Server.Replaced
 		}
 	}
 }
 
-// resets tells whether the side that closes first resets, so that nobody ends in TIME_WAIT.
-func (r *run) resets() bool {
-	l := r.scenario.Close.Linger
-	return l.On && l.Seconds == 0
+// groups adds what the groups of a stand came to.
+func (r *run) groups(t *record.Trial) {
+	for _, s := range []*side{r.client, r.server} {
+		if s.result == nil {
+			continue
+		}
+		for _, g := range s.result.Groups {
+			for _, o := range g.Outcomes {
+				o.Side = s.name
+				t.Outcomes = addOutcome(t.Outcomes, o)
+			}
+		}
+	}
+}
+
+func addOutcome(list []record.Outcome, o record.Outcome) []record.Outcome {
+	for i := range list {
+		same := list[i]
+		same.Count = o.Count
+		if same == o {
+			list[i].Count += o.Count
+			return list
+		}
+	}
+	return append(list, o)
 }
 
 func (r *run) ports(t *record.Trial) {
@@ -220,20 +265,41 @@ func (r *run) ports(t *record.Trial) {
 	}
 }
 
-func (r *run) bytes(t *record.Trial) {
-	c, s := r.client.result, r.server.result
-	if c != nil && c.Client != nil {
-		t.Bytes.Written += c.Client.Written
-		t.Bytes.Read += c.Client.Read
+func (r *run) bytes(t *record.Trial) error {
+	var c *client.Result
+	var s *server.Result
+	if res := r.client.result; res != nil && res.Client != nil {
+		c = res.Client
+		t.Bytes.Written += c.Written
+		t.Bytes.Read += c.Read
 	}
-	if s != nil && s.Server != nil {
-		t.Bytes.Written += s.Server.Written
-		t.Bytes.Read += s.Server.Read
+	if res := r.server.result; res != nil && res.Server != nil {
+		s = res.Server
+		t.Bytes.Written += s.Written
+		t.Bytes.Read += s.Read
 	}
-	if c != nil && s != nil {
-		lost := t.Bytes.Written - t.Bytes.Read
-		t.Bytes.Lost = &lost
+	if c == nil || s == nil {
+		return nil
 	}
+	t.Bytes.ToServer = direction(c.Written, s.Read)
+	t.Bytes.ToClient = direction(s.Written, c.Read)
+	lost := t.Bytes.ToServer.Lost + t.Bytes.ToClient.Lost
+	t.Bytes.Lost = &lost
+	mine, err := tally.Unpack(c.Meter)
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	theirs, err := tally.Unpack(s.Meter)
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	by := tally.Match(&mine, &theirs)
+	t.Bytes.ByConnection = &by
+	return nil
+}
+
+func direction(written, read int64) *record.Direction {
+	return &record.Direction{Written: written, Read: read, Lost: written - read}
 }
 
 // ledger accounts for the TIME_WAIT of one side; where the namespace is shared its counters are both sides', and there is
@@ -256,8 +322,8 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 		l.FirstCloses = &res.Client.FirstCloses
 	}
 	l.Replaced = &replaced
-	// TW counts an orphaned FIN_WAIT2 too, before it is a TIME_WAIT (__inet_twsk_schedule).
-	rest := entered - standing - replaced - reused - res.OrphanFinWait2
+	// TW counts an orphaned FIN_WAIT2 too, whether it becomes a TIME_WAIT or ends as it is (__inet_twsk_schedule).
+	rest := entered - standing - replaced - reused - max(res.OrphanFinWait2, r.orphaned(s))
 	// The times of the closes bound how many have expired; what reuse or a new SYN took did not.
 	least, most := max(0, res.Expired-reused), res.ExpiredMost
 	unexplained := int64(0)
@@ -270,6 +336,19 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 	expired := rest - unexplained
 	l.Expired, l.Unexplained = &expired, &unexplained
 	return l
+}
+
+// orphaned is how many FIN_WAIT2 a side left that never became a TIME_WAIT, where the strategy is that its peer stays.
+func (r *run) orphaned(s *side) int64 {
+	declared, steps, ok := r.strategy.Expect.Client, r.strategy.Client, r.client.progress.OK
+	if s == r.server {
+		declared, steps, ok = r.strategy.Expect.Server, r.strategy.Server, r.server.progress.OK
+	}
+	closes := steps[len(steps)-1].Op == teardown.Close
+	if closes && (declared.States[record.FinWait2] != "" || declared.Passing[record.FinWait2] != "") {
+		return ok
+	}
+	return 0
 }
 
 func (r *run) environment() record.Environment {

@@ -9,8 +9,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"time"
 
+	"twomsl/client"
 	"twomsl/internal/lab"
 	"twomsl/internal/linux"
 	"twomsl/internal/machine"
@@ -18,6 +20,7 @@ import (
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/internal/sysctl"
+	"twomsl/internal/teardown"
 )
 
 // Options are what a run needs beside its scenario.
@@ -50,7 +53,7 @@ type Moment struct {
 type Addresses struct{ Server string }
 
 // Known is what this program can carry out, for scenario.Check.
-var Known = scenario.Known{Engines: []string{"split"}, IOs: []string{"epoll"}}
+var Known = scenario.Known{Engines: client.Engines, IOs: []string{"epoll"}, Close: teardown.Check}
 
 // Run carries out a resolved and checked scenario. When soft ends, the load stops, what is in flight is finished and the
 // record says interrupted; when hard ends, everything is dropped at once. A record comes back for every trial whose load
@@ -68,8 +71,13 @@ func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (*record.
 		return nil, r.explain(err)
 	}
 	steal, stealKnown := machine.Steal("")
-	r.load(soft)
-	r.hold(soft)
+	if s.Stand.Off() {
+		r.load(soft)
+		r.hold(soft)
+	} else {
+		r.bringUp(soft)
+		r.holdStand(soft)
+	}
 	r.finish()
 	if after, ok := machine.Steal(""); ok && stealKnown {
 		d := after - steal
@@ -88,12 +96,16 @@ type run struct {
 	client   *side
 	server   *side
 
-	life     life
-	tuples   []peer.Tuple
-	forecast []record.Forecast
-	ranges   []record.PortRange
-	warnings []record.Warning
-	steal    *float64
+	strategy     teardown.Strategy
+	life         life
+	sources      []netip.Addr
+	destinations []netip.AddrPort
+	tuples       []peer.Tuple
+	stand        stand
+	forecast     []record.Forecast
+	ranges       []record.PortRange
+	warnings     []record.Warning
+	steal        *float64
 
 	epoch       int64
 	limit       int64 // connections allowed so far, where there is a goal

@@ -1,0 +1,68 @@
+//go:build linux
+
+package trial
+
+import (
+	"fmt"
+
+	"twomsl/internal/record"
+	"twomsl/internal/scenario"
+)
+
+// What kept the rate from being higher.
+const (
+	bySchedule  = "schedule"
+	byPorts     = "ports"
+	byGenerator = "generator"
+	byKernel    = "kernel"
+	byServer    = "server"
+	byWaiting   = "waiting"
+)
+
+// limitedBy tells the generator's limit from the kernel's: by what the workers' processor time went to.
+func (r *run) limitedBy(t *record.Trial) (who, why string) {
+	length := t.Phases.LoadSeconds
+	if t.Status != record.Complete || length <= 0 || !r.scenario.Stand.Off() || r.scenario.Load.Stop.TimeWait != nil {
+		return "", ""
+	}
+	client, server := share(t.Sides.Client.CPU, t.Workers.Client, length), share(t.Sides.Server.CPU, t.Workers.Server, length)
+	late := t.Connections.NotStarted > 0 || float64(t.Connections.Late) > lateShare*float64(t.Connections.Attempted)
+	exhausted := failed(t, record.AddrNotAvailable) + failed(t, record.AddrInUse)
+	switch {
+	case exhausted > 0:
+		return byPorts, fmt.Sprintf("%d of %d connections found no port", exhausted, t.Connections.Attempted)
+	case t.Rate.AskedPerSecond != nil && !late:
+		return bySchedule, "no more was asked for"
+	case client.busy > busyShare && client.user > 0.5:
+		return byGenerator, fmt.Sprintf("the client's workers were busy %s, %s of it in this program", percent(client.busy), percent(client.user))
+	case client.busy > busyShare:
+		return byKernel, fmt.Sprintf("the client's workers were busy %s, %s of it in the kernel", percent(client.busy), percent(1-client.user))
+	case server.busy > busyShare:
+		return byServer, fmt.Sprintf("the server's workers were busy %s, %s of it in the kernel; the client's %s",
+			percent(server.busy), percent(1-server.user), percent(client.busy))
+	}
+	return byWaiting, fmt.Sprintf("the workers were busy %s (client) and %s (server): connections waited for each other",
+		percent(client.busy), percent(server.busy))
+}
+
+// use is a side's processor time: as a share of what its workers could have had, and of that the program's own part.
+type use struct{ busy, user float64 }
+
+func share(c record.CPU, workers int, seconds float64) use {
+	if workers < 1 || c.Total() == 0 {
+		return use{}
+	}
+	return use{c.Total() / (seconds * float64(workers)), c.UserSeconds / c.Total()}
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", share*100) }
+
+// failed counts the client's connections that ended by a cause.
+func failed(t *record.Trial, cause record.Cause) (n int64) {
+	for _, o := range t.Outcomes {
+		if o.Side == string(scenario.ClientSide) && o.Cause == string(cause) {
+			n += o.Count
+		}
+	}
+	return n
+}
