@@ -10,7 +10,9 @@ import (
 )
 
 func TestLibrary(t *testing.T) {
-	want := []string{"incident-18000", "port-exhaustion", "port-exhaustion-small", "steady-200"}
+	want := []string{
+		"data-loss", "explicit-bind", "incident-18000", "port-exhaustion", "port-exhaustion-small", "state-mix", "steady-200",
+	}
 	if diff := cmp.Diff(want, Names()); diff != "" {
 		t.Fatal(diff)
 	}
@@ -37,6 +39,16 @@ func TestLibrary(t *testing.T) {
 // What each scenario of the library asks for, beside the defaults.
 func TestLibraryAsks(t *testing.T) {
 	for name, change := range map[string]func(*Scenario){
+		"data-loss": func(s *Scenario) {
+			s.Load.Concurrency, s.Load.Stop.Connections, s.Payload.Response = 4, 20, 64<<10
+			s.Close = Close{ServerSide, "linger=0", Linger{On: true}}
+			s.Link = Link{20_000_000, 64 << 10}
+		},
+		"explicit-bind": func(s *Scenario) {
+			s.Load.Rate, s.Server.Ports = 400, 2
+			s.Client.Bind, s.Client.BindAddressNoPort = Bind{Mode: BindAddress}, Off
+			s.Sysctl.Client = map[string]string{"net.ipv4.ip_local_port_range": "40000 40999"}
+		},
 		"incident-18000": func(s *Scenario) {
 			s.Close.Side, s.Client.Addresses, s.Load.Hold = ServerSide, 4, 10*second
 			s.Load.Stop = Stop{After: 25 * second, TimeWait: goalOf(ServerSide, 18122)}
@@ -50,6 +62,13 @@ func TestLibraryAsks(t *testing.T) {
 		"port-exhaustion-small": func(s *Scenario) {
 			s.Load.Rate = 200
 			s.Sysctl.Client = map[string]string{"net.ipv4.ip_local_port_range": "40000 40999"}
+		},
+		"state-mix": func(s *Scenario) {
+			s.Load.Hold, s.Server.Workers = 20*second, 1
+			s.Stand = Stand{
+				SynSent: 10, SynRecv: 48, Established: 70, FinWait1: 29, FinWait2: 30, Closing: 33, TimeWait: 100, CloseWait: 20,
+				LastAck: 14, Listen: 1,
+			}
 		},
 		"steady-200": func(s *Scenario) { s.Load.Rate, s.Load.Stop.After = 200, 150*second },
 	} {
@@ -75,6 +94,18 @@ func TestLibraryFigures(t *testing.T) {
 	small = small.Resolve()
 	if due := NewSchedule(small.Load.Rate).Due(5 * second.Std()); due <= int64(small.clientPorts().Size()) {
 		t.Errorf("%s is not exhausted after 5 s: %d connections", small.Name, due)
+	}
+	bind, err := Find("explicit-bind")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bind = bind.Resolve()
+	ports, due := int64(bind.clientPorts().Size()), NewSchedule(bind.Load.Rate).Due(bind.Load.Stop.After.Std())
+	if ports != 1000 || bind.destinations() != 2 || bind.portForEach(ClientSide) || due <= 2*ports {
+		t.Errorf("%s: %d ports, %d destinations, %d connections", bind.Name, ports, bind.destinations(), due)
+	}
+	if bind.Client.BindAddressNoPort = On; !bind.portForEach(ClientSide) {
+		t.Errorf("%s: its override changes nothing", bind.Name)
 	}
 	steady, err := Find("steady-200")
 	if err != nil {
@@ -116,13 +147,12 @@ func TestLibraryAboutsNameOverridesThatWork(t *testing.T) {
 }
 
 func TestFindUnknown(t *testing.T) {
+	const all = "there are: data-loss, explicit-bind, incident-18000, port-exhaustion, port-exhaustion-small, state-mix, " +
+		"steady-200"
 	for name, want := range map[string]string{
-		"incident": `no scenario is called "incident"; did you mean incident-18000? there are: ` +
-			"incident-18000, port-exhaustion, port-exhaustion-small, steady-200",
-		"nothing": `no scenario is called "nothing"; there are: ` +
-			"incident-18000, port-exhaustion, port-exhaustion-small, steady-200",
-		"../check": `no scenario is called "../check"; there are: ` +
-			"incident-18000, port-exhaustion, port-exhaustion-small, steady-200",
+		"incident": `no scenario is called "incident"; did you mean incident-18000? ` + all,
+		"nothing":  `no scenario is called "nothing"; ` + all,
+		"../check": `no scenario is called "../check"; ` + all,
 	} {
 		if _, err := Find(name); fmt.Sprint(err) != want {
 			t.Errorf("got %v\nwant %s", err, want)

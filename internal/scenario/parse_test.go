@@ -31,19 +31,36 @@ load:
 client:
   addresses: 4
   local_port_range: 32768-60999
+  bind: 40000-40999
+  bind_address_no_port: off
+  reuse_address: on
+  reuse_port: on
+  no_delay: on
+  fast_open: on
+  keep_alive: 60s/5s/3
+  requests: 6
   workers: 2
   timeout: 250ms
 server:
   address: "::1"
+  addresses: 2
   port: 8081
+  ports: 9
   backlog: 128
+  reuse_address: off
+  reuse_port: off
+  accept_delay: 20ms
   workers: 3
 payload:
   request: 4KiB
   response: 1MiB
 close:
   side: both
+  how: linger=0
   linger: 0
+link:
+  rate: 20Mbit
+  queue: 128KiB
 sysctl:
   both:
     net.ipv4.tcp_tw_reuse: 1
@@ -51,6 +68,17 @@ sysctl:
     net.ipv4.ip_local_port_range: "40000 40999"
   server:
     net.ipv4.tcp_max_tw_buckets: 0x10
+stand:
+  syn_sent: 1
+  syn_recv: 2
+  established: 3
+  fin_wait_1: 4
+  fin_wait_2: 5
+  closing: 6
+  time_wait: 7
+  close_wait: 8
+  last_ack: 9
+  listen: 10
 `
 
 func full() Scenario {
@@ -60,10 +88,22 @@ func full() Scenario {
 		Load: Load{Rate: 1.5, Concurrency: 3, Hold: 2 * second, Stop: Stop{
 			After: 90 * second, Connections: 7, Failures: 2, TimeWait: &TimeWaitGoal{ServerSide, 500},
 		}},
-		Client:  Client{4, PortRange{32768, 60999}, 2, Duration(250 * time.Millisecond)},
-		Server:  Server{"::1", 8081, 128, 3},
+		Client: Client{
+			Addresses: 4, LocalPortRange: PortRange{32768, 60999}, Bind: Bind{BindPorts, PortRange{40000, 40999}},
+			BindAddressNoPort: Off, ReuseAddress: On, ReusePort: On, NoDelay: On, FastOpen: On,
+			KeepAlive: KeepAlive{60 * second, 5 * second, 3}, Requests: 6, Workers: 2, Timeout: Duration(250 * time.Millisecond),
+		},
+		Server: Server{
+			Address: "::1", Addresses: 2, Port: 8081, Ports: 9, Backlog: 128, ReuseAddress: Off, ReusePort: Off,
+			AcceptDelay: Duration(20 * time.Millisecond), Workers: 3,
+		},
 		Payload: Payload{4096, 1 << 20},
-		Close:   Close{BothSides, Linger{On: true}},
+		Close:   Close{Side: BothSides, How: "linger=0", Linger: Linger{On: true}},
+		Link:    Link{Rate: 20_000_000, Queue: 128 << 10},
+		Stand: Stand{
+			SynSent: 1, SynRecv: 2, Established: 3, FinWait1: 4, FinWait2: 5, Closing: 6, TimeWait: 7, CloseWait: 8,
+			LastAck: 9, Listen: 10,
+		},
 		Sysctl: Sysctl{
 			map[string]string{"net.ipv4.tcp_tw_reuse": "1"},
 			map[string]string{"net.ipv4.ip_local_port_range": "40000 40999"},
@@ -102,12 +142,13 @@ func TestParseTellsEverythingAtOnce(t *testing.T) {
 		"  hold:",
 		"  concurrency: many",
 		"  stop: 5s",
-		"client: {timeout: 0s, addresses: 0x10, addresses: 2, local_port_range: 10}",
+		"client: {timeout: 0s, addresses: 0x10, addresses: 2, local_port_range: 10, bind: ports, no_delay: yes}",
 		"payload:",
 		"  request: 64",
 		"close:",
 		"  sid: client",
 		"  linger: {on: 1}",
+		"link: {rate: 20MB, queue: 0B}",
 		"sysctl:",
 		"  client: 1",
 		"  both:",
@@ -115,7 +156,7 @@ func TestParseTellsEverythingAtOnce(t *testing.T) {
 		"    net.ipv4.tcp_tw_reuse: 2",
 		"colour: blue",
 	)))
-	top := "name, title, about, topology, family, engine, io, load, client, server, payload, close, sysctl"
+	top := "name, title, about, topology, family, engine, io, load, client, server, payload, close, link, sysctl, stand"
 	want := lines(
 		"my.yaml:2: topologie: no such field; did you mean topology? Allowed here: "+top,
 		"my.yaml:3: rate: no such field; did you mean load.rate? Allowed here: "+top,
@@ -128,12 +169,16 @@ func TestParseTellsEverythingAtOnce(t *testing.T) {
 		`my.yaml:9: client.addresses: "0x10" is no whole number`,
 		"my.yaml:9: client.addresses: is here twice, first on line 9: keep one",
 		`my.yaml:9: client.local_port_range: "10" is no port range: write it like 32768-60999 (1 to 65535), or off`,
+		`my.yaml:9: client.bind: "ports" is nothing to bind to: write auto, address, or ports like 40000-40999 or 40000`,
+		`my.yaml:9: client.no_delay: "yes" is no switch: write on or off`,
 		`my.yaml:11: payload.request: "64" is no size: write it like 64B, 4KiB or 1MiB`,
-		"my.yaml:13: close.sid: no such field; did you mean close.side? Allowed in close: side, linger",
+		"my.yaml:13: close.sid: no such field; did you mean close.side? Allowed in close: side, how, linger",
 		"my.yaml:14: close.linger: is one value, not a group of fields",
-		"my.yaml:16: sysctl.client: is a group of fields, each on a line of its own and indented: net.ipv4.tcp_tw_reuse",
-		"my.yaml:19: sysctl.both.net.ipv4.tcp_tw_reuse: is here twice, first on line 18: keep one",
-		"my.yaml:20: colour: no such field; allowed here: "+top,
+		`my.yaml:15: link.rate: "20MB" is no bandwidth: write bits per second like 64kbit, 20Mbit or 1Gbit, or off`,
+		"my.yaml:15: link.queue: 0B is not possible: leave it out for the default, 64KiB",
+		"my.yaml:17: sysctl.client: is a group of fields, each on a line of its own and indented: net.ipv4.tcp_tw_reuse",
+		"my.yaml:20: sysctl.both.net.ipv4.tcp_tw_reuse: is here twice, first on line 19: keep one",
+		"my.yaml:21: colour: no such field; allowed here: "+top,
 	)
 	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
 		t.Error(diff)
@@ -166,6 +211,8 @@ func TestParseRefusesDocuments(t *testing.T) {
 		{"name: \xff", "f: is not UTF-8 text: save it as UTF-8"},
 		{"name: null\n", "f:1: name: has no value"},
 		{"name: ''\n", "f:1: name: has no value"},
+		{"close: {how: ''}\n", "f:1: close.how: has no value: write one or leave it out for the default, fin"},
+		{"stand: off\n", "f:1: stand: is a group of fields, each on a line of its own and indented: syn_sent, syn_recv,"},
 		{"io:\n", "f:1: io: has no value: write one or leave it out for the default, epoll"},
 		{"server: {port: 99999999999999999999}", `f:1: server.port: "99999999999999999999" is no whole number`},
 	}
@@ -214,6 +261,8 @@ func FuzzParse(f *testing.F) {
 		everyField, "", "---\n---\n", "name: x\n---\nname: y", "load: {stop: {time_wait: off}}", "a: &b\n  *b : 1", "? a",
 		"name: |\n", "name: >-", "%", "\ufeff", "name: 'x", "{{{{{{{{{{", "load: !!map {rate: 1/s}", "\"\\", "name: x # y\n#",
 		"- - -", "{a}", "a: ]", ": :",
+		"close: {how: simultaneous}\nstand: {time_wait: 15000}\nlink: {rate: 1bit}\nclient: {bind: 1, fast_open: on}",
+		"close: {how: linger=, linger: 5}", "server: {ports: 1000, addresses: 1000, port: 65535, reuse_port: off, workers: 2}",
 	} {
 		f.Add([]byte(text))
 	}

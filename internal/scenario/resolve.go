@@ -5,7 +5,10 @@ import (
 	"time"
 )
 
-const second = Duration(time.Second)
+const (
+	second       = Duration(time.Second)
+	defaultQueue = Size(64 << 10) // of a link with a rate
+)
 
 // Resolve gives a new scenario in which everything that was not said has its default. Workers stay 0: how many threads
 // there are is chosen where the scenario runs. A TIME_WAIT goal without a side is held by the side that closes first.
@@ -36,10 +39,9 @@ func (s Scenario) Resolve() Scenario {
 	fill(&s.Server.ReusePort, On)
 	fill(&s.Payload.Request, 64)
 	fill(&s.Payload.Response, 64)
-	fill(&s.Close.Side, ClientSide)
 	s.Close.settle()
-	if s.Link.Rate > 0 {
-		fill(&s.Link.Queue, 64<<10)
+	if s.Link.Rate != 0 {
+		fill(&s.Link.Queue, defaultQueue)
 	}
 
 	if g := s.Load.Stop.TimeWait; g != nil && s.Close.Side != BothSides {
@@ -48,17 +50,29 @@ func (s Scenario) Resolve() Scenario {
 	return s
 }
 
-// settle makes How and Linger say the same where only one of them was said.
+// settle makes How and Linger say the same where only one of them was said, and finds the side that How leaves.
 func (c *Close) settle() {
-	name, argument := c.How.Split()
-	switch {
+	switch l, ok := c.How.linger(); {
 	case c.How == "" && c.Linger.On:
 		c.How = How("linger=" + c.Linger.String())
 	case c.How == "":
 		c.How = "fin"
-	case name == "linger" && !c.Linger.On && argument != "-1":
-		c.Linger.UnmarshalText([]byte(argument)) //nolint:errcheck // a bad argument is the strategy's to refuse
+	case ok && !c.Linger.On:
+		c.Linger = l
 	}
+	if name, _ := c.How.Split(); name == simultaneous {
+		fill(&c.Side, BothSides)
+	}
+	fill(&c.Side, ClientSide)
+}
+
+// linger is SO_LINGER as linger=N says it. An argument that cannot be read, and -1, which switches it off, say nothing.
+func (h How) linger() (l Linger, ok bool) {
+	name, argument := h.Split()
+	if name != "linger" || l.UnmarshalText([]byte(argument)) != nil {
+		return Linger{}, false
+	}
+	return l, true
 }
 
 // fill sets v where it was not said.

@@ -161,9 +161,6 @@ type Stand struct {
 	Listen      int `yaml:"listen" json:"listen"`
 }
 
-// Off tells whether no sockets are asked to stand.
-func (s Stand) Off() bool { return s == Stand{} }
-
 // Sysctl are settings, key to value, written in the lab before the load. Both is applied first, then the side's own.
 type Sysctl struct {
 	Both   map[string]string `yaml:"both" json:"both"`

@@ -21,6 +21,13 @@ func TestWith(t *testing.T) {
 		{"last wins", []string{"load.hold=1s", "load.hold=0s"}, func(s *Scenario) { s.Load.Hold = 0 }},
 		{"range off", []string{"client.local_port_range=off"}, func(s *Scenario) { s.Client.LocalPortRange = PortRange{} }},
 		{"linger", []string{"close.linger=5"}, func(s *Scenario) { s.Close.Linger.Seconds = 5 }},
+		{"how with =", []string{"close.how=graceful=5s"}, func(s *Scenario) { s.Close.How = "graceful=5s" }},
+		{"switch", []string{"client.no_delay=off"}, func(s *Scenario) { s.Client.NoDelay = Off }},
+		{"bind", []string{"client.bind=address"}, func(s *Scenario) { s.Client.Bind = Bind{Mode: BindAddress} }},
+		{"keep-alive off", []string{"client.keep_alive=off"}, func(s *Scenario) { s.Client.KeepAlive = KeepAlive{} }},
+		{"link off", []string{"link.rate=off"}, func(s *Scenario) { s.Link.Rate = 0 }},
+		{"delay", []string{"server.accept_delay=1s"}, func(s *Scenario) { s.Server.AcceptDelay = second }},
+		{"none stand", []string{"stand.time_wait=0"}, func(s *Scenario) { s.Stand.TimeWait = 0 }},
 		{"value with =", []string{"title=a=b"}, func(s *Scenario) { s.Title = "a=b" }},
 		{"key with dots", []string{"sysctl.client.net.ipv4.tcp_tw_reuse=1"}, func(s *Scenario) {
 			s.Sysctl.Client["net.ipv4.tcp_tw_reuse"] = "1"
@@ -68,10 +75,10 @@ func TestWithTellsEverythingAtOnce(t *testing.T) {
 	got, err := s.With([]string{
 		"close.sid=client", "load.rate=5", "close.side", "=5", "load=5", "load.stop.time_wait=5",
 		"load.stop.time_wait.cuont=5", "sysctl.client=1", "sysctl.client.net.x=", "name.x=1", "server.port=0",
-		"server.backlog=", "close.side=server", "time_wait.count=5", "load.stop.time_wait.count=x", "title=\xff",
+		"server.backlog=", "client.fast_open=1", "stand=off", "stand.fin_wait1=3", "client.requests=0", "close.side=server", "time_wait.count=5", "load.stop.time_wait.count=x", "title=\xff",
 	})
 	want := lines(
-		"--set close.sid: no such field; did you mean close.side? Allowed in close: side, linger",
+		"--set close.sid: no such field; did you mean close.side? Allowed in close: side, how, linger",
 		`--set load.rate: "5" is no rate: write connections per second like 300/s, per minute like 90/m, or max`,
 		"--set close.side: write it as FIELD=VALUE, like close.side=client",
 		"--set =5: write it as FIELD=VALUE, like close.side=client",
@@ -84,8 +91,14 @@ func TestWithTellsEverythingAtOnce(t *testing.T) {
 		"--set name.x: name is one value and has no fields",
 		"--set server.port: 0 is not possible: leave it out for the default, 8080",
 		"--set server.backlog: has no value: write one or leave it out for the default, 4096",
+		`--set client.fast_open: "1" is no switch: write on or off`,
+		"--set stand: stand is a group: set one of its fields: syn_sent, syn_recv, established, fin_wait_1, fin_wait_2, "+
+			"closing, time_wait, close_wait, last_ack, listen",
+		"--set stand.fin_wait1: no such field; did you mean stand.fin_wait_1? Allowed in stand: syn_sent, syn_recv, "+
+			"established, fin_wait_1, fin_wait_2, closing, time_wait, close_wait, last_ack, listen",
+		"--set client.requests: 0 is not possible: leave it out for the default, 1",
 		"--set time_wait.count: no such field; did you mean load.stop.time_wait? Allowed here: name, title, about, "+
-			"topology, family, engine, io, load, client, server, payload, close, sysctl",
+			"topology, family, engine, io, load, client, server, payload, close, link, sysctl, stand",
 		`--set load.stop.time_wait.count: "x" is no whole number`,
 		`--set title: "\xff" is not UTF-8 text`,
 	)
@@ -100,7 +113,8 @@ func TestWithTellsEverythingAtOnce(t *testing.T) {
 func FuzzSet(f *testing.F) {
 	for _, s := range []string{
 		"close.side=client", "sysctl.client.net.ipv4.tcp_tw_reuse=1", "load.stop.time_wait.count=5",
-		"load.stop.time_wait=off",
+		"load.stop.time_wait=off", "close.how=linger=0\nclose.linger=0", "client.bind=40000-40999\nclient.keep_alive=60s/5s/3",
+		"link.rate=64kbit\nlink.queue=2KiB", "stand.listen=1000\ntopology=host", "client.fast_open=on\nserver.ports=1000",
 		"load=5", "=", "", ".", "..=.", "sysctl.both.=1", "load.stop.time_wait.=1", "close.sid=client\nload.rate=max",
 	} {
 		f.Add(s)

@@ -198,7 +198,7 @@ const (
 	Off Switch = "off"
 )
 
-// UnmarshalText reads "on" or "off".
+// UnmarshalText reads "on" or "off"; the empty text is a switch that was not said.
 func (s *Switch) UnmarshalText(b []byte) error {
 	switch w := Switch(strings.TrimSpace(string(b))); w {
 	case On, Off, "":
@@ -222,7 +222,7 @@ type Bandwidth int64
 var bandwidths = []struct {
 	suffix string
 	bits   int64
-}{{"Gbit", 1e9}, {"Mbit", 1e6}, {"kbit", 1e3}}
+}{{"Gbit", 1e9}, {"Mbit", 1e6}, {"kbit", 1e3}, {"bit", 1}}
 
 // UnmarshalText reads "off", "64kbit", "20Mbit", "1Gbit".
 func (w *Bandwidth) UnmarshalText(b []byte) error {
@@ -273,10 +273,10 @@ const (
 	BindPorts   = "ports"
 )
 
-// UnmarshalText reads "auto", "address", or the ports: "40000-40999", "40000".
+// UnmarshalText reads "auto", "address", or the ports: "40000-40999", "40000"; the empty text was not said.
 func (v *Bind) UnmarshalText(b []byte) error {
 	t := strings.TrimSpace(string(b))
-	if t == BindAuto || t == BindAddress {
+	if t == BindAuto || t == BindAddress || t == "" {
 		*v = Bind{Mode: t}
 		return nil
 	}
