@@ -35,11 +35,12 @@ func TestTheSchemaIsDocumented(t *testing.T) {
 	}
 }
 
-const schemaIntro = `# The record of a trial
+const schemaIntro = `# The records of a trial and of a matrix
 
 Made from the comments of internal/record by its test; ` + "`go test ./internal/record -update`" + ` writes it anew.
 
-One JSON file per trial, schema ` + "`" + Schema + "`" + `. Fields may be added; those below keep their names and are always there.
+One JSON file per trial, schema ` + "`" + Schema + "`" + `, and one per matrix of trials, schema ` + "`" + MatrixSchema + "`" + `.
+Fields may be added; those below keep their names and are always there. A type that both have is told once.
 What was not measured is null, and a warning or ` + "`environment.unmeasured`" + ` says why. Units stand in the names.
 `
 
@@ -49,7 +50,7 @@ func schemaPage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(schemaIntro)
 	written := map[string]bool{}
-	queue := []reflect.Type{reflect.TypeFor[Trial]()}
+	queue := []reflect.Type{reflect.TypeFor[Trial](), reflect.TypeFor[Matrix]()}
 	for len(queue) > 0 {
 		typ := queue[0]
 		queue = queue[1:]

@@ -29,6 +29,7 @@ type MatrixRow struct {
 	Engine  string   `json:"engine"`
 	Options []string `json:"options"` // what else is set, as --set takes it: client.bind=address
 	Trial   string   `json:"trial"`   // the ID of its own record; "" where it has none
+	Command string   `json:"command"` // what to type to repeat this row alone
 	// Failure says why there are no figures, and Unsupported what this kernel lacks; "" otherwise.
 	Failure     string `json:"failure"`
 	Unsupported string `json:"unsupported"`
