@@ -32,7 +32,7 @@ func costs(s *screen, t *record.Trial) {
 		}
 		s.row(label, text)
 	}
-	machine(s, t)
+	machine(s, &t.Environment)
 }
 
 func bytesLine(s *screen, t *record.Trial) {
@@ -51,8 +51,7 @@ func bytesLine(s *screen, t *record.Trial) {
 	}
 }
 
-func machine(s *screen, t *record.Trial) {
-	e := &t.Environment
+func machine(s *screen, e *record.Environment) {
 	var parts []string
 	if e.Kernel != "" {
 		parts = append(parts, "Linux "+clean(e.Kernel))

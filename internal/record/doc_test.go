@@ -50,31 +50,35 @@ func schemaPage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(schemaIntro)
 	written := map[string]bool{}
-	queue := []reflect.Type{reflect.TypeFor[Trial](), reflect.TypeFor[Matrix]()}
-	for len(queue) > 0 {
-		typ := queue[0]
-		queue = queue[1:]
-		name := typ.Name()
-		if written[name] {
-			continue
-		}
-		written[name] = true
-		info := types[name]
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| field | type | meaning |\n| --- | --- | --- |\n", name, oneLine(info.doc))
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if tag == "" {
-				t.Errorf("%s.%s has no name in JSON", name, f.Name)
-			}
-			kind, inner := jsonType(f.Type)
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", tag, kind, oneLine(info.fields[f.Name]))
-			if inner != nil {
-				queue = append(queue, inner)
+	for _, root := range []reflect.Type{reflect.TypeFor[Trial](), reflect.TypeFor[Matrix]()} {
+		for queue := []reflect.Type{root}; len(queue) > 0; queue = queue[1:] {
+			if typ := queue[0]; !written[typ.Name()] {
+				written[typ.Name()] = true
+				queue = append(queue, section(t, &b, typ, types[typ.Name()])...)
 			}
 		}
 	}
 	return b.String()
+}
+
+// section writes one type's fields, and gives the types that they have.
+func section(t *testing.T, b *strings.Builder, typ reflect.Type, info structDoc) []reflect.Type {
+	t.Helper()
+	fmt.Fprintf(b, "\n## %s\n\n%s\n\n| field | type | meaning |\n| --- | --- | --- |\n", typ.Name(), oneLine(info.doc))
+	var inside []reflect.Type
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if tag == "" {
+			t.Errorf("%s.%s has no name in JSON", typ.Name(), f.Name)
+		}
+		kind, inner := jsonType(f.Type)
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", tag, kind, oneLine(info.fields[f.Name]))
+		if inner != nil {
+			inside = append(inside, inner)
+		}
+	}
+	return inside
 }
 
 // jsonType names a field's type as JSON has it, and the struct behind it, if any.
