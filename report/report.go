@@ -24,7 +24,7 @@ type Options struct {
 	// Color lets the terminal screen use ANSI colours. Whether that is wanted (NO_COLOR, pipes) is the caller's matter.
 	Color bool
 	// Side picks the side whose states the format "states" prints: client or server; "" is the side that held the most
-	// TIME_WAIT.
+	// TIME_WAIT, and the server where sockets were asked to stand.
 	Side string
 	// RecordPath is where the record lies, for the reader to find it again; "" leaves that line out.
 	RecordPath string

@@ -10,16 +10,23 @@ import (
 
 func init() { register("terminal", writeTerminal) }
 
+// loadParts are the screen of a load, in their order.
+var loadParts = []func(*screen, *record.Trial){
+	headline, ending, answer, // what came out
+	stateTable, ledgers, failures, latency, ports, charts, // the evidence
+	counters, settings, costs, unmeasured,
+	warnings,
+}
+
 // writeTerminal draws the screen of `twomsl run`: the answer first, then the evidence, then how to repeat it. Every
 // part writes itself, or nothing where the record has nothing to say about it.
 func writeTerminal(b *bytes.Buffer, t *record.Trial, opt Options) error {
 	s := newScreen(b, opt)
-	for _, part := range []func(*screen, *record.Trial){
-		headline, ending, answer, // what came out
-		stateTable, ledgers, failures, latency, ports, charts, // the evidence
-		counters, settings, costs, unmeasured,
-		warnings,
-	} {
+	parts := loadParts
+	if t.Stand != nil {
+		parts = standParts
+	}
+	for _, part := range parts {
 		part(s, t)
 		s.section()
 	}
