@@ -10,6 +10,7 @@ import (
 
 // answer is the trial in a few sentences: what failed and how, who holds the TIME_WAIT, whether that was the goal.
 func answer(s *screen, t *record.Trial) {
+	contradiction(s, t)
 	ran, mood := outcome(t)
 	if ran != "" && mood != green {
 		s.para(mood, ran)
@@ -23,6 +24,12 @@ func answer(s *screen, t *record.Trial) {
 		held, st = append(held, ran), green
 	}
 	s.para(st, strings.Join(held, " "))
+	loss(s, t)
+	careful(s, t)
+}
+
+// careful sends the reader to the warnings, where there are any.
+func careful(s *screen, t *record.Trial) {
 	if n := spoiling(t); n > 0 {
 		s.para(yellow, "Read with care: "+counted(int64(n), "warning", "warnings")+" below.")
 	}

@@ -22,6 +22,7 @@ const (
 func fixtures() []*record.Trial {
 	return []*record.Trial{
 		incident(), exhaustionSmall(), reuseSmall(), steady(), cliffTrial(), interrupted(), failed(), overflow(), sparse(),
+		lossy(), notAsDeclared(), netEngine(), stateMix(),
 	}
 }
 

@@ -46,7 +46,9 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func stem(tr *record.Trial) string { return strings.TrimSuffix(tr.ID, "-20261121-101500-ab12") }
+func stem(tr *record.Trial) string { return stemOf(tr.ID) }
+
+func stemOf(id string) string { return strings.TrimSuffix(id, "-20261121-101500-ab12") }
 
 func options(tr *record.Trial, width int) Options {
 	return Options{Width: width, RecordPath: "twomsl-results/" + tr.ID + ".json"}
@@ -77,6 +79,9 @@ func TestGoldensAreComplete(t *testing.T) {
 	for _, tr := range fixtures() {
 		known[stem(tr)] = true
 	}
+	for _, m := range matrices() {
+		known[stemOf(m.ID)] = true
+	}
 	files, err := os.ReadDir("testdata")
 	if err != nil {
 		t.Fatal(err)
@@ -92,18 +97,24 @@ func TestEveryLineFits(t *testing.T) {
 	for _, tr := range fixtures() {
 		for _, w := range []int{60, 61, 72, 80, 99, 100, 120, 200} {
 			out := render(t, "terminal", tr, options(tr, w))
-			for i, l := range strings.Split(out, "\n") {
-				if columns(l) > w {
-					t.Errorf("%s at %d: line %d takes %d columns: %s", stem(tr), w, i+1, columns(l), l)
-				}
-				if strings.TrimRight(l, " ") != l {
-					t.Errorf("%s at %d: line %d ends in spaces", stem(tr), w, i+1)
-				}
-			}
-			if strings.Contains(out, "\n\n\n") || !strings.HasSuffix(out, "\n") || strings.HasSuffix(out, "\n\n") {
-				t.Errorf("%s at %d: empty lines are not single, or the end is not one newline", stem(tr), w)
-			}
+			fits(t, stem(tr), out, w)
 		}
+	}
+}
+
+// fits holds a screen to its width, and to what every screen keeps to.
+func fits(t *testing.T, name, out string, w int) {
+	t.Helper()
+	for i, l := range strings.Split(out, "\n") {
+		if columns(l) > w {
+			t.Errorf("%s at %d: line %d takes %d columns: %s", name, w, i+1, columns(l), l)
+		}
+		if strings.TrimRight(l, " ") != l {
+			t.Errorf("%s at %d: line %d ends in spaces", name, w, i+1)
+		}
+	}
+	if strings.Contains(out, "\n\n\n") || !strings.HasSuffix(out, "\n") || strings.HasSuffix(out, "\n\n") {
+		t.Errorf("%s at %d: empty lines are not single, or the end is not one newline", name, w)
 	}
 }
 

@@ -6,11 +6,23 @@ import (
 	"twomsl/internal/record"
 )
 
-func init() { register("json", writeJSON) }
+func init() {
+	register("json", writeJSON)
+	registerMatrix("json", writeMatrixJSON)
+}
 
 // writeJSON gives the record itself, as it stands in its file.
 func writeJSON(b *bytes.Buffer, t *record.Trial, _ Options) error {
 	data, err := record.Encode(t)
+	if err != nil {
+		return err
+	}
+	b.Write(data)
+	return nil
+}
+
+func writeMatrixJSON(b *bytes.Buffer, m *record.Matrix, _ Options) error {
+	data, err := record.EncodeMatrix(m)
 	if err != nil {
 		return err
 	}

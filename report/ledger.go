@@ -15,15 +15,21 @@ func ledgers(s *screen, t *record.Trial) {
 		entry := account(t, side)
 		s.row("connections", entry.chunks(count(n.Attempted)+nbsp+"opened")...)
 		s.row("", count(n.OK)+" ok", "· "+count(n.Failed)+" failed", "· "+reached(t))
+		hiddenRetries(s, t)
+		limited(s, t)
 	} else {
 		s.row("connections", connectionSum(n)...)
+		hiddenRetries(s, t)
 		s.row("rate", reached(t))
+		limited(s, t)
 		for _, side := range sides {
 			timeWaitLedger(s, t, side)
 		}
 		leftNone(s, t)
 	}
 	behind(s, t)
+	closing(s, t)
+	restart(s, t)
 	loadTime(s, t)
 }
 
@@ -273,6 +279,7 @@ var meaning = map[record.Cause]string{
 	record.OptionUnsupported: "this kernel does not know the socket option",
 	record.ShortRead:         "the peer closed before all bytes had come",
 	record.WrongBytes:        "other bytes came than were sent",
+	record.SelfConnect:       "its own SYN came back to it: the socket was connected to itself, no server took part",
 }
 
 // latency tells what connect() cost those that succeeded.

@@ -32,27 +32,10 @@ func costs(s *screen, t *record.Trial) {
 		}
 		s.row(label, text)
 	}
-	machine(s, t)
+	machine(s, &t.Environment)
 }
 
-func bytesLine(s *screen, t *record.Trial) {
-	b := t.Bytes
-	if b.Written == 0 && b.Read == 0 && valueOr(b.Lost, 0) == 0 {
-		return
-	}
-	chunks := []string{size(float64(b.Written)) + " written,", size(float64(b.Read)) + " read,"}
-	switch {
-	case b.Lost == nil:
-		s.row("bytes", append(chunks, "lost "+s.missing(t, "bytes.lost", "bytes_lost"))...)
-	case *b.Lost == 0:
-		s.row("bytes", append(chunks, "none lost")...)
-	default:
-		s.styledRow(yellow, "bytes", append(chunks, count(*b.Lost)+nbsp+"bytes lost")...)
-	}
-}
-
-func machine(s *screen, t *record.Trial) {
-	e := &t.Environment
+func machine(s *screen, e *record.Environment) {
 	var parts []string
 	if e.Kernel != "" {
 		parts = append(parts, "Linux "+clean(e.Kernel))

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,15 +67,25 @@ func withScreens(t *testing.T, text string) (string, int) {
 
 func rendered(t *testing.T, path string) string {
 	t.Helper()
-	trial, err := record.Read(filepath.Join("../docs", path))
+	path = filepath.Join("../docs", path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b bytes.Buffer
-	if err := Write("terminal", &b, trial, Options{
-		Width: 100, RecordPath: "twomsl-results/" + trial.ID + ".json",
-	}); err != nil {
+	schema, err := record.SchemaOf(path, data)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
+	if schema == record.MatrixSchema {
+		m, err := record.DecodeMatrix(path, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return renderMatrix(t, "terminal", m, matrixOptions(m, 100))
+	}
+	trial, err := record.Decode(path, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return render(t, "terminal", trial, options(trial, 100))
 }

@@ -24,32 +24,50 @@ type Options struct {
 	// Color lets the terminal screen use ANSI colours. Whether that is wanted (NO_COLOR, pipes) is the caller's matter.
 	Color bool
 	// Side picks the side whose states the format "states" prints: client or server; "" is the side that held the most
-	// TIME_WAIT.
+	// TIME_WAIT, and the server where sockets were asked to stand.
 	Side string
 	// RecordPath is where the record lies, for the reader to find it again; "" leaves that line out.
 	RecordPath string
 }
 
 // renderer writes one record in one format.
-type renderer func(b *bytes.Buffer, t *record.Trial, opt Options) error
+type renderer[T any] func(b *bytes.Buffer, record T, opt Options) error
 
-// formats is the one table of formats; each file of a format adds its own.
-var formats = map[string]renderer{}
+// formats and matrixFormats are the tables of formats, by kind of record; each file of a format adds its own.
+var (
+	formats       = map[string]renderer[*record.Trial]{}
+	matrixFormats = map[string]renderer[*record.Matrix]{}
+)
 
-func register(name string, r renderer) { formats[name] = r }
+func register(name string, r renderer[*record.Trial]) { formats[name] = r }
+
+func registerMatrix(name string, r renderer[*record.Matrix]) { matrixFormats[name] = r }
 
 // Formats lists the names that Write takes, sorted.
 func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
+// MatrixFormats lists the names that WriteMatrix takes, sorted.
+func MatrixFormats() []string { return slices.Sorted(maps.Keys(matrixFormats)) }
+
 // Write tells t in the format of that name. Nothing is written where it returns an error of its own.
 func Write(format string, w io.Writer, t *record.Trial, opt Options) error {
-	render, ok := formats[format]
+	return write(formats, "", format, w, t, t.ID, opt)
+}
+
+// WriteMatrix tells m as Write tells a trial.
+func WriteMatrix(format string, w io.Writer, m *record.Matrix, opt Options) error {
+	return write(matrixFormats, " for a matrix", format, w, m, m.ID, opt)
+}
+
+func write[T any](table map[string]renderer[T], kind, format string, w io.Writer, r T, id string, opt Options) error {
+	render, ok := table[format]
 	if !ok {
-		return fmt.Errorf("unknown format %q: it is one of %s", format, strings.Join(Formats(), ", "))
+		known := strings.Join(slices.Sorted(maps.Keys(table)), ", ")
+		return fmt.Errorf("unknown format %q%s: it is one of %s", format, kind, known)
 	}
 	var b bytes.Buffer
-	if err := render(&b, t, opt); err != nil {
-		return fmt.Errorf("cannot tell record %s as %s: %w", t.ID, format, err)
+	if err := render(&b, r, opt); err != nil {
+		return fmt.Errorf("cannot tell record %s as %s: %w", id, format, err)
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("cannot write the report: %w", err)

@@ -17,6 +17,9 @@ func writeStates(b *bytes.Buffer, t *record.Trial, opt Options) error {
 	switch side {
 	case "":
 		side = holder(t)
+		if t.Stand != nil {
+			side = server // the sockets stand there, whatever their other ends do
+		}
 	case client, server:
 	default:
 		return fmt.Errorf("side %q is neither client nor server", side)

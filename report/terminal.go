@@ -10,25 +10,37 @@ import (
 
 func init() { register("terminal", writeTerminal) }
 
+// loadParts are the screen of a load, in their order.
+var loadParts = []func(*screen, *record.Trial){
+	headline, ending, answer, // what came out
+	stateTable, ledgers, failures, latency, ports, charts, // the evidence
+	counters, settings, costs, unmeasured,
+	warnings,
+}
+
 // writeTerminal draws the screen of `twomsl run`: the answer first, then the evidence, then how to repeat it. Every
 // part writes itself, or nothing where the record has nothing to say about it.
 func writeTerminal(b *bytes.Buffer, t *record.Trial, opt Options) error {
+	s := newScreen(b, opt)
+	parts := loadParts
+	if t.Stand != nil {
+		parts = standParts
+	}
+	for _, part := range parts {
+		part(s, t)
+		s.section()
+	}
+	found(s, opt)
+	repeat(s, "repeat", t.Command)
+	return nil
+}
+
+func newScreen(b *bytes.Buffer, opt Options) *screen {
 	width := opt.Width
 	if width == 0 {
 		width = 100
 	}
-	s := &screen{b: b, width: max(60, width), color: opt.Color, told: map[string]bool{}}
-	for _, part := range []func(*screen, *record.Trial){
-		headline, ending, answer, // what came out
-		stateTable, ledgers, failures, latency, ports, charts, // the evidence
-		counters, settings, costs, unmeasured,
-		warnings,
-	} {
-		part(s, t)
-		s.section()
-	}
-	repeat(s, t, opt)
-	return nil
+	return &screen{b: b, width: max(60, width), color: opt.Color, told: map[string]bool{}}
 }
 
 // headline names the scenario, and to the right what it ran on.
@@ -37,8 +49,12 @@ func headline(s *screen, t *record.Trial) {
 	if name == "" {
 		name = clean(t.ID)
 	}
-	where := strings.Join([]string{kernel(t), clean(t.Engine), place(t)}, " · ")
-	where = strings.TrimPrefix(strings.ReplaceAll(where, " ·  · ", " · "), " · ")
+	heading(s, name, title, kernel(&t.Environment), clean(t.Engine), place(t))
+}
+
+// heading writes the first line: a name in bold with what it stands for, and to the right what it ran on.
+func heading(s *screen, name, title string, ranOn ...string) {
+	where := joined(ranOn...)
 	left := name
 	if title != "" {
 		left += "  " + title
@@ -66,11 +82,11 @@ func headline(s *screen, t *record.Trial) {
 var release = regexp.MustCompile(`^\d+\.\d+`)
 
 // kernel is the version by which people call a kernel; the whole release stands further down.
-func kernel(t *record.Trial) string {
-	if v := release.FindString(t.Environment.Kernel); v != "" {
+func kernel(e *record.Environment) string {
+	if v := release.FindString(e.Kernel); v != "" {
 		return "Linux " + v
 	}
-	return strings.TrimSpace("Linux " + clean(t.Environment.Kernel))
+	return strings.TrimSpace("Linux " + clean(e.Kernel))
 }
 
 // place says where the pair lived and with whose settings.
@@ -124,19 +140,25 @@ func ending(s *screen, t *record.Trial) {
 	}
 }
 
-// repeat says where the record is and what to type to have all this again.
-func repeat(s *screen, t *record.Trial, opt Options) {
-	if path := clean(opt.RecordPath); path != "" {
-		again := "twomsl report " + path
-		if columns(path)+gutter+columns(again) <= s.width-indent-labels {
-			s.row("record", path+strings.Repeat(nbsp, gutter)+again)
-		} else {
-			s.row("record", path)
-			s.row("tell again", words(again)...)
-		}
+// found says where the record is and how to tell it again.
+func found(s *screen, opt Options) {
+	path := clean(opt.RecordPath)
+	if path == "" {
+		return
 	}
-	if command := clean(t.Command); command != "" {
-		continued(s, "repeat", command)
+	again := "twomsl report " + path
+	if columns(path)+gutter+columns(again) <= s.width-indent-labels {
+		s.row("record", path+strings.Repeat(nbsp, gutter)+again)
+		return
+	}
+	s.row("record", path)
+	s.row("tell again", words(again)...)
+}
+
+// repeat says what to type to have all this again.
+func repeat(s *screen, label, command string) {
+	if command = clean(command); command != "" {
+		continued(s, label, command)
 	}
 }
 

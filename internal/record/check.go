@@ -37,7 +37,10 @@ func (t *Trial) Check() error {
 	}
 	c.ledger("ledger.client", &t.Ledger.Client)
 	c.ledger("ledger.server", &t.Ledger.Server)
-	return errors.Join(c.problems...)
+	c.bytes(&t.Bytes)
+	c.closing(&t.Close)
+	c.stand(t.Stand)
+	return c.err()
 }
 
 // checkID holds an ID to what a file's name can be on every system.
@@ -56,6 +59,8 @@ func checkID(id string) error {
 
 // checker collects problems, so that one look tells them all.
 type checker struct{ problems []error }
+
+func (c *checker) err() error { return errors.Join(c.problems...) }
 
 func (c *checker) add(path, format string, args ...any) {
 	c.problems = append(c.problems, fmt.Errorf("%s %s", path, fmt.Sprintf(format, args...)))
@@ -92,10 +97,14 @@ func (c *checker) side(path, side string) {
 	}
 }
 
-func (c *checker) status(t *Trial) {
-	if !slices.Contains([]Status{Complete, Interrupted, Failed}, t.Status) {
-		c.add("status", "is %q, not one of complete, interrupted, failed", t.Status)
+func (c *checker) statusName(s Status) {
+	if !slices.Contains([]Status{Complete, Interrupted, Failed}, s) {
+		c.add("status", "is %q, not one of complete, interrupted, failed", s)
 	}
+}
+
+func (c *checker) status(t *Trial) {
+	c.statusName(t.Status)
 	if t.Failure != nil && t.Status != Failed {
 		c.add("failure", "is there although status is %q", t.Status)
 	}
@@ -171,6 +180,7 @@ func (c *checker) connections(t *Trial) {
 	c.count("connections.not_started", n.NotStarted)
 	c.count("connections.late", n.Late)
 	c.countPtr("connections.replaced", n.Replaced)
+	c.countPtr("connections.hidden_retries", n.HiddenRetries)
 	for i, o := range t.Outcomes {
 		p := fmt.Sprintf("outcomes[%d]", i)
 		c.side(p+".side", o.Side)
@@ -181,9 +191,6 @@ func (c *checker) connections(t *Trial) {
 	}
 	c.secondsPtr("rate.asked_per_second", t.Rate.AskedPerSecond)
 	c.seconds("rate.reached_per_second", t.Rate.ReachedPerSecond)
-	c.count("bytes.written", t.Bytes.Written)
-	c.count("bytes.read", t.Bytes.Read)
-	c.countPtr("bytes.lost", t.Bytes.Lost)
 }
 
 func (c *checker) latency(path string, q *Quantiles) {

@@ -40,6 +40,10 @@ func TestDecodeErrors(t *testing.T) {
 			`{"schema":"twomsl/comparison/v1"}`,
 			"FILE holds a comparison (twomsl/comparison/v1), not the record of a trial (twomsl/trial/v1)",
 		},
+		"matrix": {
+			`{"schema":"twomsl/matrix/v1"}`,
+			"FILE holds a matrix (twomsl/matrix/v1), not the record of a trial (twomsl/trial/v1)",
+		},
 		"unknown kind": {`{"schema":"twomsl/dance/v1"}`, `FILE has the schema "twomsl/dance/v1", which this twomsl`},
 		"type":         {typed, "connections.attempted cannot be a JSON string"},
 		"semantics": {
@@ -113,11 +117,62 @@ func TestCheck(t *testing.T) {
 			t.Errorf("error is %v, want %s", err, want)
 		}
 	}
+	refuses(t, map[string]func(*Trial){
+		"connections.hidden_retries is a count":     func(t *Trial) { t.Connections.HiddenRetries = ptr(int64(-1)) },
+		"bytes.written is a count":                  func(t *Trial) { t.Bytes.Written = -1 },
+		"bytes.to_server.lost is a count":           func(t *Trial) { t.Bytes.ToServer.Lost = -1 },
+		"bytes.to_client.read is a count":           func(t *Trial) { t.Bytes.ToClient = &Direction{Read: -1} },
+		"bytes.by_connection.with_loss is a count":  func(t *Trial) { t.Bytes.ByConnection.WithLoss = -1 },
+		`close.side is "nobody"`:                    func(t *Trial) { t.Close.Side = "nobody" },
+		`close.declared.client.states.TIME_WAIT is`: func(t *Trial) { t.Close.Declared.Client.States[TimeWait] = "most" },
+		`declared.server.passing has "WAITING"`: func(t *Trial) {
+			t.Close.Declared.Server.Passing = map[State]Share{"WAITING": All}
+		},
+		`declared.client.counters.TCPAbortOnData is "7"`: func(t *Trial) {
+			t.Close.Declared.Client.Counters = map[string]Share{"TCPAbortOnData": "7"}
+		},
+		`close.declared.server.eof is "yes"`:           func(t *Trial) { t.Close.Declared.Server.EOF = "yes" },
+		"close.declared.client.lost_each is a count":   func(t *Trial) { t.Close.Declared.Client.LostEach = -1 },
+		"close.seen.client.states.TIME_WAIT is a":      func(t *Trial) { t.Close.Seen.Client.States[TimeWait] = -1 },
+		"close.seen.server.counters.TCPAbortOnData is": func(t *Trial) { t.Close.Seen.Server.Counters["TCPAbortOnData"] = -1 },
+		"close.seen.server.reset is a count":           func(t *Trial) { t.Close.Seen.Server.Reset = -1 },
+		"close.agrees is null although there are 1":    func(t *Trial) { t.Close.Agrees, t.Close.Contradictions = nil, []string{"x"} },
+		"close.agrees is true although there are 1":    func(t *Trial) { t.Close.Contradictions = []string{"x"} },
+		"close.contradictions are missing":             func(t *Trial) { t.Close.Agrees = ptr(false) },
+		"close.not_judged is there although agrees":    func(t *Trial) { t.Close.NotJudged = "x" },
+		"stand.asked.LISTEN is a count":                func(t *Trial) { t.Stand.Asked[Listen] = -1 },
+		"stand.least.SYN_RECV is 9, more than":         func(t *Trial) { t.Stand.Least[SynRecv] = 9 },
+		"stand.worst_deviation is a count":             func(t *Trial) { t.Stand.WorstDeviation = -1 },
+		"stand.held_seconds cannot be -1":              func(t *Trial) { t.Stand.HeldSeconds = -1 },
+	}, small)
 	// A remainder below zero is a finding, not a contradiction.
 	tr := small()
 	tr.Ledger.Client.Unexplained = ptr(int64(-4))
 	if err := tr.Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// refuses holds Check to finding each fault in what is otherwise good.
+func refuses[T checked](t *testing.T, faults map[string]func(T), good func() T) {
+	t.Helper()
+	for want, spoil := range faults {
+		r := good()
+		spoil(r)
+		if err := r.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want %s", err, want)
+		}
+	}
+}
+
+// A record from before there were ways to close is read: it names none, and its lists are there and empty.
+func TestDecodeWithoutClose(t *testing.T) {
+	got, err := Decode("FILE", []byte(`{"schema":"twomsl/trial/v1","id":"a","status":"complete"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := got.Close; k.How != "" || k.Contradictions == nil || k.Declared.Client.States == nil || k.Seen.Client.States != nil {
+		t.Errorf("%+v", k)
 	}
 }
 

@@ -35,11 +35,12 @@ func TestTheSchemaIsDocumented(t *testing.T) {
 	}
 }
 
-const schemaIntro = `# The record of a trial
+const schemaIntro = `# The records of a trial and of a matrix
 
 Made from the comments of internal/record by its test; ` + "`go test ./internal/record -update`" + ` writes it anew.
 
-One JSON file per trial, schema ` + "`" + Schema + "`" + `. Fields may be added; those below keep their names and are always there.
+One JSON file per trial, schema ` + "`" + Schema + "`" + `, and one per matrix of trials, schema ` + "`" + MatrixSchema + "`" + `.
+Fields may be added; those below keep their names and are always there. A type that both have is told once.
 What was not measured is null, and a warning or ` + "`environment.unmeasured`" + ` says why. Units stand in the names.
 `
 
@@ -49,31 +50,35 @@ func schemaPage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(schemaIntro)
 	written := map[string]bool{}
-	queue := []reflect.Type{reflect.TypeFor[Trial]()}
-	for len(queue) > 0 {
-		typ := queue[0]
-		queue = queue[1:]
-		name := typ.Name()
-		if written[name] {
-			continue
-		}
-		written[name] = true
-		info := types[name]
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| field | type | meaning |\n| --- | --- | --- |\n", name, oneLine(info.doc))
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if tag == "" {
-				t.Errorf("%s.%s has no name in JSON", name, f.Name)
-			}
-			kind, inner := jsonType(f.Type)
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", tag, kind, oneLine(info.fields[f.Name]))
-			if inner != nil {
-				queue = append(queue, inner)
+	for _, root := range []reflect.Type{reflect.TypeFor[Trial](), reflect.TypeFor[Matrix]()} {
+		for queue := []reflect.Type{root}; len(queue) > 0; queue = queue[1:] {
+			if typ := queue[0]; !written[typ.Name()] {
+				written[typ.Name()] = true
+				queue = append(queue, section(t, &b, typ, types[typ.Name()])...)
 			}
 		}
 	}
 	return b.String()
+}
+
+// section writes one type's fields, and gives the types that they have.
+func section(t *testing.T, b *strings.Builder, typ reflect.Type, info structDoc) []reflect.Type {
+	t.Helper()
+	fmt.Fprintf(b, "\n## %s\n\n%s\n\n| field | type | meaning |\n| --- | --- | --- |\n", typ.Name(), oneLine(info.doc))
+	var inside []reflect.Type
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if tag == "" {
+			t.Errorf("%s.%s has no name in JSON", typ.Name(), f.Name)
+		}
+		kind, inner := jsonType(f.Type)
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", tag, kind, oneLine(info.fields[f.Name]))
+		if inner != nil {
+			inside = append(inside, inner)
+		}
+	}
+	return inside
 }
 
 // jsonType names a field's type as JSON has it, and the struct behind it, if any.

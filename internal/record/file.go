@@ -23,15 +23,20 @@ import (
 //
 // A trial that Check finds fault with is written all the same, since its figures exist nowhere else; then both the
 // path and the error are returned, because Read will refuse the file for the same reason.
-func Write(dir string, t *Trial) (path string, err error) {
-	if err := checkID(t.ID); err != nil {
+func Write(dir string, t *Trial) (path string, err error) { return write(dir, t.ID, Encode, t) }
+
+// checked is what records have in common.
+type checked interface{ Check() error }
+
+func write[T checked](dir, id string, encode func(T) ([]byte, error), r T) (path string, err error) {
+	if err := checkID(id); err != nil {
 		return "", fmt.Errorf("cannot name the record: %w", err)
 	}
-	path = filepath.Join(dir, t.ID+".json")
-	data, err := Encode(t)
+	path = filepath.Join(dir, id+".json")
+	data, err := encode(r)
 	if err != nil {
 		// encoding/json says which value it cannot write, but not where; Check knows the field.
-		return "", fmt.Errorf("cannot write record %s: %w", path, errors.Join(err, t.Check()))
+		return "", fmt.Errorf("cannot write record %s: %w", path, errors.Join(err, r.Check()))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("cannot write record %s: %w", path, err)
@@ -39,7 +44,7 @@ func Write(dir string, t *Trial) (path string, err error) {
 	if err := create(path, data); err != nil {
 		return "", fmt.Errorf("cannot write record %s: %w", path, err)
 	}
-	if err := t.Check(); err != nil {
+	if err := r.Check(); err != nil {
 		return path, fmt.Errorf("record %s is written but contradicts itself: %w", path, err)
 	}
 	return path, nil
@@ -105,11 +110,15 @@ func Encode(t *Trial) ([]byte, error) {
 	if n.Schema == "" {
 		n.Schema = Schema
 	}
+	return encode(n)
+}
+
+func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // people read these files: "->" stays "->"
 	e.SetIndent("", "  ")
-	if err := e.Encode(n); err != nil {
+	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
@@ -128,72 +137,96 @@ func Read(path string) (*Trial, error) {
 // are empty rather than nil wherever nil does not mean "not measured". Unknown fields are ignored: newer programs may
 // add them.
 func Decode(name string, data []byte) (*Trial, error) {
-	if err := sniff(name, data); err != nil {
-		return nil, err
-	}
-	t := new(Trial)
-	if err := json.Unmarshal(data, t); err != nil {
-		return nil, explain(name, data, err)
-	}
-	t = normalised(t)
-	if err := t.Check(); err != nil {
-		return nil, fmt.Errorf("record %s contradicts itself: %w", name, err)
-	}
-	return t, nil
+	return decode(name, data, Schema, normalised)
 }
 
-// kinds are the other things that twomsl writes, by the middle word of their schema.
+func decode[T any, P interface {
+	*T
+	checked
+}](name string, data []byte, schema string, normal func(P) P) (P, error) {
+	if err := sniff(name, data, schema); err != nil {
+		return nil, err
+	}
+	r := P(new(T))
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, explain(name, data, err)
+	}
+	r = normal(r)
+	if err := r.Check(); err != nil {
+		return nil, fmt.Errorf("record %s contradicts itself: %w", name, err)
+	}
+	return r, nil
+}
+
+// kinds are the things that twomsl writes, by the middle word of their schema.
 var kinds = map[string]string{
-	"comparison": "a comparison", "matrix": "a matrix", "reproduction": "a reproduction", "claims": "tested claims",
-	"diagnosis": "a diagnosis", "snapshot": "a snapshot",
+	"trial": "the record of a trial", "comparison": "a comparison", "matrix": "a matrix",
+	"reproduction": "a reproduction", "claims": "tested claims", "diagnosis": "a diagnosis", "snapshot": "a snapshot",
+}
+
+// head is what every record begins with.
+type head struct{ schema, tool string }
+
+// SchemaOf tells which schema the record in data has, without reading more of it: Schema, MatrixSchema, or one that
+// this program does not read, as the decoder then says. The error, in which name is what data is called, is for what is
+// no record at all.
+func SchemaOf(name string, data []byte) (string, error) {
+	h, err := headOf(name, data)
+	return h.schema, err
+}
+
+func headOf(name string, data []byte) (head, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return head{}, fmt.Errorf("record %s is damaged: the file is empty", name)
+	}
+	var raw struct {
+		Schema json.RawMessage `json:"schema"`
+		Tool   json.RawMessage `json:"tool"`
+	}
+	err := json.Unmarshal(data, &raw)
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
+		return head{}, fmt.Errorf("%s is not a twomsl record: it holds a JSON %s, not an object", name, wrong.Value)
+	}
+	if err != nil {
+		return head{}, explain(name, data, err)
+	}
+	var h head
+	if json.Unmarshal(raw.Schema, &h.schema) != nil || h.schema == "" {
+		return head{}, fmt.Errorf("%s is not a twomsl record: it has no schema", name)
+	}
+	_ = json.Unmarshal(raw.Tool, &h.tool) // only decoration: an odd tool leaves it empty
+	return h, nil
 }
 
 // sniff looks at the schema alone, so that a file of another kind or a newer version is named as what it is instead of
 // failing over its first unfamiliar field.
-func sniff(name string, data []byte) error {
-	if len(bytes.TrimSpace(data)) == 0 {
-		return fmt.Errorf("record %s is damaged: the file is empty", name)
+func sniff(name string, data []byte, want string) error {
+	h, err := headOf(name, data)
+	if err != nil || h.schema == want {
+		return err
 	}
-	var head struct {
-		Schema json.RawMessage `json:"schema"`
-		Tool   json.RawMessage `json:"tool"`
-	}
-	err := json.Unmarshal(data, &head)
-	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
-		return fmt.Errorf("%s is not a twomsl record: it holds a JSON %s, not an object", name, wrong.Value)
-	}
-	if err != nil {
-		return explain(name, data, err)
-	}
-	var schema, tool string
-	if json.Unmarshal(head.Schema, &schema) != nil || schema == "" {
-		return fmt.Errorf("%s is not a twomsl record: it has no schema", name)
-	}
-	if schema == Schema {
-		return nil
-	}
-	_ = json.Unmarshal(head.Tool, &tool) // only decoration: an odd tool leaves it empty
-	return foreign(name, schema, tool)
+	return foreign(name, h, want)
 }
 
-// foreign says what a schema other than ours is.
-func foreign(name, schema, tool string) error {
+// foreign says what a schema other than the one that is wanted is.
+func foreign(name string, h head, want string) error {
+	schema := h.schema
 	parts := strings.Split(schema, "/")
 	if len(parts) != 3 || parts[0] != "twomsl" {
 		return fmt.Errorf("%s is not a twomsl record: its schema is %q", name, schema)
 	}
-	if what, ok := kinds[parts[1]]; ok {
-		return fmt.Errorf("%s holds %s (%s), not the record of a trial (%s)", name, what, schema, Schema)
+	kind := strings.Split(want, "/")[1]
+	if what, ok := kinds[parts[1]]; ok && parts[1] != kind {
+		return fmt.Errorf("%s holds %s (%s), not %s (%s)", name, what, schema, kinds[kind], want)
 	}
 	version, err := strconv.Atoi(strings.TrimPrefix(parts[2], "v"))
-	if parts[1] != "trial" || err != nil || version < 1 || !strings.HasPrefix(parts[2], "v") {
-		return fmt.Errorf("%s has the schema %q, which this twomsl does not know; it reads %s", name, schema, Schema)
+	if parts[1] != kind || err != nil || version < 1 || !strings.HasPrefix(parts[2], "v") {
+		return fmt.Errorf("%s has the schema %q, which this twomsl does not know; it reads %s", name, schema, want)
 	}
-	if tool != "" {
-		schema += ", by " + tool
+	if h.tool != "" {
+		schema += ", by " + h.tool
 	}
-	return fmt.Errorf("%s was made by a newer twomsl (%s): this one reads %s; use the newer program",
-		name, schema, Schema)
+	return fmt.Errorf("%s was made by a newer twomsl (%s): this one reads %s; use the newer program", name, schema, want)
 }
 
 // explain turns an error of encoding/json into a place in the file.
@@ -236,10 +269,9 @@ func normalised(t *Trial) *Trial {
 	n := *t
 	n.Outcomes, n.Ports = list(n.Outcomes), list(n.Ports)
 	n.Sides.Client, n.Sides.Server = normalSide(n.Sides.Client), normalSide(n.Sides.Server)
-	n.Warnings = list(slices.Clone(n.Warnings))
-	for i := range n.Warnings {
-		n.Warnings[i].Spoils = list(n.Warnings[i].Spoils)
-	}
+	n.Close.Declared = normalDeclared(n.Close.Declared)
+	n.Close.Contradictions = list(n.Close.Contradictions)
+	n.Warnings = normalWarnings(n.Warnings)
 	if n.Environment.Unmeasured == nil {
 		n.Environment.Unmeasured = map[string]string{}
 	}
@@ -250,6 +282,29 @@ func normalSide(s Side) Side {
 	s.Addresses, s.Samples = list(s.Addresses), list(s.Samples)
 	s.Sysctls.Changed, s.Sysctls.Refused = list(s.Sysctls.Changed), list(s.Sysctls.Refused)
 	return s
+}
+
+func normalWarnings(in []Warning) []Warning {
+	out := list(slices.Clone(in))
+	for i := range out {
+		out[i].Spoils = list(out[i].Spoils)
+	}
+	return out
+}
+
+// normalDeclared writes what is not declared as an empty list: a declaration is always known.
+func normalDeclared(d SidePair[Declared]) SidePair[Declared] {
+	for _, one := range []*Declared{&d.Client, &d.Server} {
+		one.States, one.Passing, one.Counters = object(one.States), object(one.Passing), object(one.Counters)
+	}
+	return d
+}
+
+func object[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return m
 }
 
 func list[T any](s []T) []T {

@@ -44,7 +44,24 @@ func small() *Trial {
 		Ports: []Tuple{{
 			Source: "10.0.0.1", Destination: "10.0.0.2", Port: 80, Range: PortRange{Low: 1024, High: 2047},
 		}},
-		Ledger:   Ledger{Client: LedgerSide{Entered: ptr(int64(3)), Standing: ptr(int64(3)), Unexplained: ptr(int64(0))}},
+		Ledger: Ledger{Client: LedgerSide{Entered: ptr(int64(3)), Standing: ptr(int64(3)), Unexplained: ptr(int64(0))}},
+		Bytes: Bytes{
+			Written: 300, Read: 298, Lost: ptr(int64(2)), ToServer: &Direction{Written: 300, Read: 298, Lost: 2},
+			ByConnection: &PerConnection{Metered: 3, WithLoss: 1, MostLost: 2},
+		},
+		Close: Close{
+			Side: "client", How: "fin", Agrees: ptr(true),
+			Declared: SidePair[Declared]{Client: Declared{States: map[State]Share{TimeWait: All}, EOF: All, Reset: None}},
+			Seen: SidePair[CloseSeen]{
+				Client: CloseSeen{States: tw(3), Peak: tw(3), EOF: 3},
+				Server: CloseSeen{States: Counts{}, Counters: map[string]int64{"TCPAbortOnData": 0}, EOF: 3},
+			},
+		},
+		Stand: &Stand{
+			Asked: Counts{SynRecv: 3}, Standing: Counts{SynRecv: 3}, Least: Counts{SynRecv: 2}, Most: Counts{SynRecv: 3},
+			Looks: 4, WorstDeviation: 1, HeldSeconds: 2,
+		},
+		Restart:  &Restart{Errno: "EADDRINUSE"},
 		Warnings: []Warning{{Code: "odd", Text: "a -> b & c"}},
 	}
 }

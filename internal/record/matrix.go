@@ -8,27 +8,28 @@ const MatrixSchema = "twomsl/matrix/v1"
 // Matrix is many trials, one for each way to take connections down: what each declares, what the kernel showed, and
 // what it cost.
 type Matrix struct {
-	Schema      string      `json:"schema"` // twomsl/matrix/v1
-	ID          string      `json:"id"`
-	Tool        string      `json:"tool"`
-	Status      Status      `json:"status"` // complete; interrupted, where rows are missing; failed, where a row has failed
-	StartedAt   time.Time   `json:"started_at"`
-	Seconds     float64     `json:"seconds"`
-	Command     string      `json:"command"`
-	Asked       int         `json:"asked"` // rows that were meant to be
-	Jobs        int         `json:"jobs"`  // labs side by side
-	Rows        []MatrixRow `json:"rows"`
+	Schema      string      `json:"schema"`     // twomsl/matrix/v1
+	ID          string      `json:"id"`         // also the file's name
+	Tool        string      `json:"tool"`       // the program and its version
+	Status      Status      `json:"status"`     // complete; interrupted, where rows are missing; failed, where a row has failed
+	StartedAt   time.Time   `json:"started_at"` // UTC
+	Seconds     float64     `json:"seconds"`    // that all rows took together, side by side
+	Command     string      `json:"command"`    // what to type to repeat it
+	Asked       int         `json:"asked"`      // rows that were meant to be
+	Jobs        int         `json:"jobs"`       // labs side by side
+	Rows        []MatrixRow `json:"rows"`       // those that were run
 	Environment Environment `json:"environment"`
 }
 
 // MatrixRow is one trial.
 type MatrixRow struct {
-	Side    string   `json:"side"`
-	How     string   `json:"how"`
-	Family  string   `json:"family"`
-	Engine  string   `json:"engine"`
+	Side    string   `json:"side"`    // client, server or both
+	How     string   `json:"how"`     // the strategy with its argument: fin, graceful=5s, linger=0
+	Family  string   `json:"family"`  // ipv4 or ipv6
+	Engine  string   `json:"engine"`  // split/epoll, ...
 	Options []string `json:"options"` // what else is set, as --set takes it: client.bind=address
 	Trial   string   `json:"trial"`   // the ID of its own record; "" where it has none
+	Command string   `json:"command"` // what to type to repeat this row alone
 	// Failure says why there are no figures, and Unsupported what this kernel lacks; "" otherwise.
 	Failure     string `json:"failure"`
 	Unsupported string `json:"unsupported"`

@@ -1,0 +1,112 @@
+package report
+
+import "twomsl/internal/record"
+
+// standParts are the screen of sockets that were asked to stand in states. Rates, latencies and ports would say nothing
+// there: what was opened served only to bring the sockets into their states.
+var standParts = []func(*screen, *record.Trial){
+	headline, ending, standAnswer, standTable, standHow, failures, counters, settings, standCosts, unmeasured, warnings,
+}
+
+// standAnswer says whether the sockets stood as asked, all of the time.
+func standAnswer(s *screen, t *record.Trial) {
+	st := t.Stand
+	contradiction(s, t)
+	asked := counted(st.Asked.Total(), "socket", "sockets") + " in " +
+		counted(int64(len(statesOf(st.Asked))), "state", "states")
+	looks := counted(int64(st.Looks), "look", "looks") + " over " + seconds(st.HeldSeconds)
+	worst := max(st.WorstDeviation, offBy(st))
+	switch {
+	case st.Standing == nil:
+		s.para(yellow, "Asked for were "+asked+"; what stood was "+s.missing(t, "stand.standing", "")+".")
+	case worst == 0:
+		s.para(green, asked+" stood as asked, to the last one, at each of "+looks+".")
+	default:
+		s.para(yellow, "Of "+asked+" not all stood as asked: at the worst of "+looks+" a state was off by "+count(worst)+".")
+	}
+	careful(s, t)
+}
+
+func statesOf(c record.Counts) []record.State {
+	var out []record.State
+	for _, state := range record.States {
+		if c[state] > 0 {
+			out = append(out, state)
+		}
+	}
+	return out
+}
+
+// standTable sets what was asked for against what stood, state by state.
+func standTable(s *screen, t *record.Trial) {
+	st := t.Stand
+	tb := table{heads: [][]string{{"on the server", "asked", "standing", "over the hold"}}}
+	for _, state := range record.States {
+		if st.Asked[state]+st.Standing[state]+st.Most[state] == 0 {
+			continue
+		}
+		over := "not measured"
+		if st.Least != nil && st.Most != nil {
+			over = between(count(st.Least[state]), count(st.Most[state]))
+		}
+		tb.rows = append(tb.rows, []string{
+			state.Netstat(), count(st.Asked[state]), cellOf(st.Standing, st.Standing[state]), over,
+		})
+		tb.notes = append(tb.notes, standNote(st, state))
+	}
+	if len(tb.rows) > 0 {
+		tb.draw(s, labels-gutter)
+	}
+}
+
+func standNote(st *record.Stand, state record.State) string {
+	switch n := offByIn(st, state); {
+	case st.Standing == nil:
+		return ""
+	case n == 0:
+		return "exact"
+	case st.Asked[state] == 0:
+		return "not asked for"
+	default:
+		return "off by " + count(n) + " at the worst"
+	}
+}
+
+// offBy is the greatest difference from what was asked for that the record's counts show, of any state.
+func offBy(st *record.Stand) int64 {
+	worst := int64(0)
+	for _, state := range record.States {
+		worst = max(worst, offByIn(st, state))
+	}
+	return worst
+}
+
+func offByIn(st *record.Stand, state record.State) int64 {
+	worst := int64(0)
+	for _, seen := range []record.Counts{st.Standing, st.Least, st.Most} {
+		if seen == nil {
+			continue
+		}
+		d := seen[state] - st.Asked[state]
+		worst = max(worst, d, -d)
+	}
+	return worst
+}
+
+// standHow tells how the sockets came there and for how long they were kept.
+func standHow(s *screen, t *record.Trial) {
+	if t.Connections.Attempted > 0 {
+		s.row("connections", connectionSum(t.Connections)...)
+		hiddenRetries(s, t)
+	}
+	if t.Stand.HeldSeconds > 0 || t.Stand.Looks > 0 {
+		s.row("held", "for "+seconds(t.Stand.HeldSeconds)+",", counted(int64(t.Stand.Looks), "look", "looks"))
+	}
+	closing(s, t)
+	restart(s, t)
+}
+
+func standCosts(s *screen, t *record.Trial) {
+	bytesLine(s, t)
+	machine(s, &t.Environment)
+}
