@@ -12,6 +12,7 @@ const (
 	exitUsage       = 2 // wrong usage or scenario
 	exitRefused     = 5 // a risk that was not accepted, a target that is not allowed
 	exitCannot      = 6 // this machine cannot do it
+	exitContradicts = 7 // the kernel showed something else than was declared
 	exitInterrupted = 130
 )
 

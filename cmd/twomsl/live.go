@@ -31,13 +31,20 @@ func (l *live) show(m trial.Moment) {
 	if l.w == nil {
 		return
 	}
-	l.shown = true
 	text := fmt.Sprintf("%s %.0f s  TIME_WAIT: client %s, server %s  %s opened, %s failed", m.Phase, m.Elapsed.Seconds(),
 		grouped(m.TimeWait.Client), grouped(m.TimeWait.Server), grouped(m.Opened), grouped(m.Failed))
 	if m.Phase == "hold" {
 		text += fmt.Sprintf("  look yourself: twomsl states --pid %d", m.PID.Server)
 	}
-	fmt.Fprint(l.w, clearLine+clip(text, l.width()))
+	l.say(text)
+}
+
+// say shows a line of its own.
+func (l *live) say(text string) {
+	if l.w != nil {
+		l.shown = true
+		fmt.Fprint(l.w, clearLine+clip(text, l.width()))
+	}
 }
 
 // width is the terminal's, less one column: a full line would wrap, and could not be taken back.

@@ -55,6 +55,6 @@ sampled on both sides. The host stays as it was.`,
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "more", Title: "More:"})
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
-	root.AddCommand(newRun(), newReport(), newScenarios(), newStates(), newPreflight(), newLabInit(), newPeer())
+	root.AddCommand(newRun(), newBench(), newReport(), newScenarios(), newStates(), newPreflight(), newLabInit(), newPeer())
 	return root
 }

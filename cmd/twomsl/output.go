@@ -28,6 +28,28 @@ type output struct{ format, file string }
 type outputs struct {
 	list  []output
 	force bool
+	// formats are what it can be; nil is a trial's.
+	formats []string
+}
+
+// teller writes what was recorded, in one format.
+type teller func(format string, w io.Writer, o report.Options) error
+
+// trialTeller tells of a trial, matrixTeller of a matrix.
+func trialTeller(t *record.Trial) teller {
+	return func(format string, w io.Writer, o report.Options) error { return report.Write(format, w, t, o) }
+}
+
+func matrixTeller(m *record.Matrix) teller {
+	return func(format string, w io.Writer, o report.Options) error { return report.WriteMatrix(format, w, m, o) }
+}
+
+// known lists the formats.
+func (o *outputs) known() []string {
+	if o.formats == nil {
+		return report.Formats()
+	}
+	return o.formats
 }
 
 // Set takes anything: check tells of all that is wrong together with the rest of the command line.
@@ -54,7 +76,7 @@ func (o *outputs) String() string {
 }
 
 func (o *outputs) flags(f *pflag.FlagSet) {
-	f.VarP(o, "output", "o", "write the report as `FORMAT[=FILE]`, repeatable: "+strings.Join(report.Formats(), ", "))
+	f.VarP(o, "output", "o", "write the report as `FORMAT[=FILE]`, repeatable: "+strings.Join(o.known(), ", "))
 	f.BoolVar(&o.force, "force", false, "let -o replace a file that exists")
 }
 
@@ -76,7 +98,7 @@ func (o *outputs) check() error {
 }
 
 func (o *outputs) checkOne(one output) error {
-	if known := report.Formats(); !slices.Contains(known, one.format) {
+	if known := o.known(); !slices.Contains(known, one.format) {
 		guess := cmp.Or(scenario.DidYouMean(one.format, known), ";")
 		return fmt.Errorf("-o %s: no such format%s known: %s", one.format, guess, strings.Join(known, ", "))
 	}
@@ -91,6 +113,17 @@ func (o *outputs) checkOne(one output) error {
 	}
 	if err := linux.TryWrite(filepath.Dir(one.file)); err != nil {
 		return fmt.Errorf("-o %s=%s: %w", one.format, one.file, err)
+	}
+	return nil
+}
+
+// keepIn finds out before any load whether records can be kept in a directory.
+func keepIn(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return usage("--records: %v", err)
+	}
+	if err := linux.TryWrite(dir); err != nil {
+		return usage("--records %s: %v", dir, err)
 	}
 	return nil
 }
@@ -125,27 +158,27 @@ func (o *outputs) human(stdout, stderr io.Writer) io.Writer {
 }
 
 // write renders the record in every format that was asked for, and for people always.
-func (o *outputs) write(t *record.Trial, path string, stdout, stderr io.Writer) error {
+func (o *outputs) write(tell teller, path string, stdout, stderr io.Writer) error {
 	if !slices.ContainsFunc(o.list, func(one output) bool { return one.format == "terminal" }) {
 		w := o.human(stdout, stderr)
-		if err := report.Write("terminal", w, t, look(w, "", path)); err != nil {
+		if err := tell("terminal", w, look(w, "", path)); err != nil {
 			return err
 		}
 	}
-	return o.only(t, "", path, stdout)
+	return o.only(tell, "", path, stdout)
 }
 
 // only renders the record in the formats that were asked for.
-func (o *outputs) only(t *record.Trial, side, path string, stdout io.Writer) error {
+func (o *outputs) only(tell teller, side, path string, stdout io.Writer) error {
 	for _, one := range o.list {
 		if one.file == "" {
-			if err := report.Write(one.format, stdout, t, look(stdout, side, path)); err != nil {
+			if err := tell(one.format, stdout, look(stdout, side, path)); err != nil {
 				return err
 			}
 			continue
 		}
 		var b bytes.Buffer
-		if err := report.Write(one.format, &b, t, report.Options{Width: plainWidth, Side: side, RecordPath: path}); err != nil {
+		if err := tell(one.format, &b, report.Options{Width: plainWidth, Side: side, RecordPath: path}); err != nil {
 			return err
 		}
 		if err := put(one.file, b.Bytes()); err != nil {

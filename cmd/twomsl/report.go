@@ -1,9 +1,12 @@
 package main
 
 import (
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"twomsl/internal/record"
+	"twomsl/report"
 )
 
 func newReport() *cobra.Command {
@@ -11,8 +14,8 @@ func newReport() *cobra.Command {
 	var side string
 	c := &cobra.Command{
 		Use: "report RESULT", GroupID: "main", Args: oneArgument("record", "a file that `twomsl run` wrote"),
-		Short: "Tell again what a recorded trial showed, in any format",
-		Long:  `Reads a trial's record and makes its report from it alone: nothing is run, on whatever machine.`,
+		Short: "Tell again what a recorded trial or matrix showed, in any format",
+		Long:  `Reads the record of a trial or of a matrix and makes its report from it alone: nothing is run, on whatever machine.`,
 		Example: `  twomsl run port-exhaustion-small -o json=trial.json && twomsl report trial.json
   twomsl report trial.json -o states --side server
   twomsl report trial.json -o json`,
@@ -20,18 +23,15 @@ func newReport() *cobra.Command {
 			if side != "" && side != "client" && side != "server" {
 				return usage("--side %q: the sides are client and server", side)
 			}
-			if err := out.check(); err != nil {
+			tell, err := readRecord(args[0], &out)
+			if err := allOf(err, out.check()); err != nil {
 				return err
-			}
-			t, err := record.Read(args[0])
-			if err != nil {
-				return usage("%w", err)
 			}
 			// What was asked for and nothing else: the terminal's report only where no format was named.
 			if len(out.list) == 0 {
 				out.list = []output{{format: "terminal"}}
 			}
-			if err := out.only(t, side, args[0], cmd.OutOrStdout()); err != nil {
+			if err := out.only(tell, side, args[0], cmd.OutOrStdout()); err != nil {
 				return failed(err)
 			}
 			return nil
@@ -40,4 +40,25 @@ func newReport() *cobra.Command {
 	out.flags(c.Flags())
 	c.Flags().StringVar(&side, "side", "", "whose states -o states prints: `client|server` (default: who holds more TIME_WAIT)")
 	return c
+}
+
+// readRecord reads a file that a command has written, and gives the formats that it can be told in.
+func readRecord(path string, out *outputs) (teller, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage("cannot read record: %w", err)
+	}
+	if schema, err := record.SchemaOf(path, data); err == nil && schema == record.MatrixSchema {
+		m, err := record.DecodeMatrix(path, data)
+		if err != nil {
+			return nil, usage("%w", err)
+		}
+		out.formats = report.MatrixFormats()
+		return matrixTeller(m), nil
+	}
+	t, err := record.Decode(path, data)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return trialTeller(t), nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"twomsl/internal/lab"
-	"twomsl/internal/linux"
+	"twomsl/internal/peer"
 	"twomsl/internal/record"
 	"twomsl/internal/trial"
 )
@@ -59,11 +59,8 @@ func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 	if err := allOf(scenarioErr, settingsErr, f.outputs.check(), f.cpus.check()); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(f.records, 0o755); err != nil {
-		return usage("--records: %v", err)
-	}
-	if err := linux.TryWrite(f.records); err != nil {
-		return usage("--records %s: %v", f.records, err)
+	if err := keepIn(f.records); err != nil {
+		return err
 	}
 	soft, hard, release := interrupts(stderr)
 	defer release()
@@ -82,7 +79,7 @@ func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 // tell keeps the record and reports; the report comes also where the record cannot be kept.
 func (f *runFlags) tell(t *record.Trial, stdout, stderr io.Writer) error {
 	path, keepErr := record.Write(f.records, t)
-	if err := f.outputs.write(t, path, stdout, stderr); err != nil {
+	if err := f.outputs.write(trialTeller(t), path, stdout, stderr); err != nil {
 		return failed(errors.Join(err, keepErr))
 	}
 	switch {
@@ -99,7 +96,8 @@ func (f *runFlags) tell(t *record.Trial, stdout, stderr io.Writer) error {
 // startError tells a machine that cannot from a run that failed before its load.
 func startError(err error) error {
 	var u *lab.UnavailableError
-	if errors.As(err, &u) {
+	var option *peer.CannotError
+	if errors.As(err, &u) || errors.As(err, &option) {
 		return &exitError{code: exitCannot, err: err}
 	}
 	if errors.Is(err, context.Canceled) {

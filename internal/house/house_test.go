@@ -44,11 +44,12 @@ var rooms = map[string][]string{
 	},
 	"internal/trial": {
 		"client", "server", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
-		"internal/sample", "internal/scenario", "internal/sysctl", "internal/teardown",
+		"internal/sample", "internal/scenario", "internal/sysctl", "internal/tally", "internal/teardown",
 	},
-	"report": {"internal/record"},
+	"internal/experiment": {"internal/peer", "internal/record", "internal/scenario", "internal/teardown", "internal/trial"},
+	"report":              {"internal/record"},
 	"cmd/twomsl": {
-		"report", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
+		"report", "internal/experiment", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/trial",
 	},
 }

@@ -55,6 +55,9 @@ type Addresses struct{ Server string }
 // Known is what this program can carry out, for scenario.Check.
 var Known = scenario.Known{Engines: client.Engines, IOs: []string{"epoll"}, Close: teardown.Check}
 
+// Strategies lists the ways to close that this program knows.
+func Strategies() []teardown.Kind { return teardown.Kinds() }
+
 // Run carries out a resolved and checked scenario. When soft ends, the load stops, what is in flight is finished and the
 // record says interrupted; when hard ends, everything is dropped at once. A record comes back for every trial whose load
 // started, with status failed and the reason where it broke; else an error says what kept it from starting, which is a
