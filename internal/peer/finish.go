@@ -49,10 +49,10 @@ func (a *agent) finish(ctx context.Context, f Finish) (Result, error) {
 	return res, nil
 }
 
-// finishClients gathers what the clients came to and closes what they left open: all has been counted by now.
+// finishClients gathers what the clients came to. What they left open stays so until the process ends: the other side has
+// yet to count.
 func (a *agent) finishClients(res *Result, f Finish, at int64) error {
 	for _, c := range a.clients() {
-		defer c.Release()
 		if err := c.Err(); err != nil {
 			return err
 		}

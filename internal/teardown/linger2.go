@@ -17,7 +17,7 @@ const mostLinger2 = 60
 func init() {
 	register(Kind{
 		Name: "linger2", Usage: "linger2=-1|N", About: "close() with TCP_LINGER2, against a peer that never closes",
-		Samples: []string{"-1", "1"}, Sides: oneSide, Make: linger2,
+		Samples: []string{"-1", "2"}, Sides: oneSide, Make: linger2,
 	})
 }
 

@@ -155,6 +155,9 @@ func (r *run) finWait2Over(t *record.Trial) string {
 		{r.strategy.Expect.Client, &t.Sides.Client, r.strategy.Client[len(r.strategy.Client)-1]},
 		{r.strategy.Expect.Server, &t.Sides.Server, r.strategy.Server[len(r.strategy.Server)-1]},
 	} {
+		if stands := r.strategy.Settle.Seconds() - 1; s.declared.Passing[record.FinWait2] != "" && t.Phases.LoadSeconds*9/8 >= stands {
+			return fmt.Sprintf("the load took %.1f s, and the first FIN_WAIT2 were gone before the last ones came", t.Phases.LoadSeconds)
+		}
 		seconds, err := strconv.Atoi(s.side.Sysctls.Effective["net.ipv4.tcp_fin_timeout"])
 		if err != nil || s.last.Op != teardown.Close || s.declared.States[record.FinWait2] == "" {
 			continue
