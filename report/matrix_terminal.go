@@ -204,7 +204,7 @@ func (g *grid) row(s *screen, r *record.MatrixRow) {
 	}
 	at := strings.Repeat(" ", indent+g.widths[columnSide]+narrowGutter)
 	if below := g.belowRow(r); len(below) > 0 {
-		s.hang(faint, at, below...)
+		s.hang(plain, at, below...)
 	}
 	for _, c := range r.Contradictions {
 		s.hang(red, at+"! ", words(sentence(clean(c)))...)
