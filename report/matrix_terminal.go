@@ -88,7 +88,8 @@ func newGrid(m *record.Matrix, width int) *grid {
 	}
 	// What gives way first is told best in words.
 	for _, c := range []*matrixColumn{
-		columnStanding, columnCPU, columnPorts, columnReused, columnLost, columnResets, columnOpened, columnServer, columnClient,
+		columnStanding, columnCPU, columnPorts, columnReused, columnLost, columnResets, columnOpened, columnServer,
+		columnClient,
 	} {
 		if c.words == nil && g.wants == 0 {
 			g.wants = g.total()
