@@ -120,6 +120,7 @@ func stateMix() *record.Trial {
 	t.Sides.Client.States.Peak = record.Counts{record.TimeWait: 19_000}
 	t.Sides.Client.States.End = record.Counts{record.TimeWait: 19_000}
 	t.Sides.Server.TimeWait.Peak, t.Sides.Client.TimeWait.Peak = ptr(int64(18_122)), ptr(int64(19_000))
+	t.Close = record.Close{Side: client, How: "fin", NotJudged: "nothing was taken down"}
 	t.Bytes = record.Bytes{}
 	t.Latency = record.Latency{}
 	t.Rate.ReachedPerSecond = math.Round(19_900 / 2.5)

@@ -15,7 +15,7 @@ func closing(s *screen, t *record.Trial) {
 	}
 	how := strings.TrimSpace(clean(k.Side)+" by "+clean(k.How)) + ":"
 	switch {
-	case len(k.Contradictions) > 0 || k.Agrees != nil && !*k.Agrees:
+	case k.Agrees != nil && !*k.Agrees:
 		s.styledRow(red, "close", how, "not as declared")
 		for _, c := range k.Contradictions {
 			s.hang(red, strings.Repeat(" ", indent+labels)+"! ", words(sentence(clean(c)))...)

@@ -114,7 +114,7 @@ func verdict(m *record.Matrix) (string, style) {
 			text = "In the one row the kernel showed what is declared."
 		}
 	default:
-		text = fmt.Sprintf("In %s of %s the kernel showed what is declared.", count(int64(n.agree)), counted(all, "row", "rows"))
+		text = "In " + count(int64(n.agree)) + " of " + counted(all, "row", "rows") + " the kernel showed what is declared."
 	}
 	var rest []string
 	for _, one := range []struct {

@@ -92,6 +92,8 @@ func contradicted() *record.Matrix {
 	waits := way(client, "linger=2")
 	waits.Agrees, waits.NotJudged = nil, "12 of 200 connections failed, and those were not taken down"
 	waits.OK, waits.Failed = 188, 12
+	standing(&waits, client, record.Counts{record.TimeWait: 188})
+	waits.PortsPerConn = ptr(0.94)
 	waits.BytesLost, waits.ConnectionsLost = nil, nil
 	waits.CPUUSPerConn = record.SidePair[*float64]{Client: ptr(44.0)}
 	waits.Warnings = []record.Warning{{

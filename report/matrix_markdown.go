@@ -12,8 +12,8 @@ func init() { registerMatrix("markdown", writeMatrixMarkdown) }
 
 // markdown are the columns of the table that people paste into issues: all of them, since nothing bounds its width.
 var markdown = []*matrixColumn{
-	columnSide, columnHow, columnOpened, columnClient, columnServer, columnStanding, columnResets, columnLost, columnReused,
-	columnPorts, columnCPU,
+	columnSide, columnHow, columnOpened, columnClient, columnServer, columnStanding, columnResets, columnLost,
+	columnReused, columnPorts, columnCPU,
 }
 
 // writeMatrixMarkdown writes the matrix in the Markdown of GitHub and others: one table for each group of rows.

@@ -88,7 +88,8 @@ func newGrid(m *record.Matrix, width int) *grid {
 	}
 	// What gives way first is told best in words.
 	for _, c := range []*matrixColumn{
-		columnStanding, columnCPU, columnPorts, columnReused, columnLost, columnResets, columnOpened, columnServer, columnClient,
+		columnStanding, columnCPU, columnPorts, columnReused, columnLost, columnResets, columnOpened, columnServer,
+		columnClient,
 	} {
 		if c.words == nil && g.wants == 0 {
 			g.wants = g.total()
@@ -204,7 +205,7 @@ func (g *grid) row(s *screen, r *record.MatrixRow) {
 	}
 	at := strings.Repeat(" ", indent+g.widths[columnSide]+narrowGutter)
 	if below := g.belowRow(r); len(below) > 0 {
-		s.hang(faint, at, below...)
+		s.hang(plain, at, below...)
 	}
 	for _, c := range r.Contradictions {
 		s.hang(red, at+"! ", words(sentence(clean(c)))...)
