@@ -440,20 +440,30 @@ func gapReason(m *record.Matrix, r *record.MatrixRow, c *matrixColumn) string {
 // rowWarning is one warning with the rows that have it.
 type rowWarning struct {
 	record.Warning
-	rows int64
+	rows   int64
+	differ bool // in their figures: the text is the first row's
 }
 
-// rowWarnings gathers the rows' warnings, each text once.
+// in says which rows it is about.
+func (w *rowWarning) in() string {
+	if w.differ {
+		return "in " + counted(w.rows, "row", "rows") + ", such as the first: "
+	}
+	return "in " + counted(w.rows, "row", "rows") + ": "
+}
+
+// rowWarnings gathers the rows' warnings, each kind once: a hundred rows that were late by other figures say one thing.
 func rowWarnings(m *record.Matrix) []rowWarning {
 	var out []rowWarning
 	for i := range m.Rows {
 		for _, w := range m.Rows[i].Warnings {
-			n := slices.IndexFunc(out, func(o rowWarning) bool { return o.Text == w.Text && o.Code == w.Code })
+			n := slices.IndexFunc(out, func(o rowWarning) bool { return o.Code == w.Code })
 			if n < 0 {
 				n = len(out)
 				out = append(out, rowWarning{Warning: w})
 			}
 			out[n].rows++
+			out[n].differ = out[n].differ || out[n].Text != w.Text
 		}
 	}
 	return out

@@ -100,7 +100,7 @@ func markdownNotes(m *record.Matrix, notes footnotes) []string {
 		out = append(out, "not measured: "+escaped(why))
 	}
 	for _, w := range rowWarnings(m) {
-		text := "Warning in " + counted(w.rows, "row", "rows") + ": " + sentence(clean(w.Text))
+		text := "Warning " + w.in() + sentence(clean(w.Text))
 		out = append(out, strings.TrimSpace(escaped(text+" "+sentence(clean(w.Advice)))))
 	}
 	return out

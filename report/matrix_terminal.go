@@ -292,7 +292,7 @@ func matrixWarnings(s *screen, m *record.Matrix) {
 		if isInfo(&w.Warning) {
 			first, st = "  i ", plain
 		}
-		s.hang(st, first, words(sentence("in "+counted(w.rows, "row", "rows")+": "+text))...)
+		s.hang(st, first, words(sentence(w.in()+text))...)
 		if len(w.Spoils) > 0 {
 			s.hang(plain, "    ", words("Not to be relied on: "+clean(strings.Join(w.Spoils, ", "))+".")...)
 		}
