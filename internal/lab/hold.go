@@ -51,9 +51,9 @@ func (h Hold) check() error {
 	return nil
 }
 
-// mostHolds bounds a list: the kernel acknowledges each rule, and all acknowledgements must fit in one socket's buffer
-// (net.core.rmem_default).
-const mostHolds = 100
+// mostHolds bounds a list: the kernel acknowledges each of its rules (up to 81 messages) before the first is read, and
+// on 6.18 the socket has room for some 90 (net.core.rmem_default).
+const mostHolds = 32
 
 // SetHolds replaces all holds of this process's network namespace by these, in one step; none removes them. The error
 // is an UnavailableError where the kernel has no packet filter or forbids it.
@@ -128,6 +128,9 @@ func cannotHold(err error) error {
 	case is(syscall.EPROTONOSUPPORT), is(syscall.EOPNOTSUPP), is(syscall.EAFNOSUPPORT), is(syscall.ENOENT):
 		u.Remedy = "load the module (as root: modprobe nf_tables), or use a kernel with CONFIG_NF_TABLES and " +
 			"CONFIG_NF_TABLES_INET"
+	case is(syscall.ENOBUFS):
+		return fmt.Errorf("packet holds: the kernel's acknowledgements do not fit: %w; set net.core.rmem_default to 212992 "+
+			"(the kernel's own value) or more, or use fewer holds", err)
 	default:
 		return fmt.Errorf("packet holds: setting nf_tables rules: %w", err)
 	}
