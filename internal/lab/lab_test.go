@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 		os.Exit(Init())
 	case "peer":
 		os.Exit(puppet(os.Args[len(os.Args)-1]))
+	case "hold":
+		os.Exit(holdAsUser())
 	case "dies":
 		fmt.Fprintln(os.Stderr, "no room for me")
 		os.Exit(3)
@@ -412,7 +414,7 @@ func descriptors(t *testing.T) map[string]string {
 	return out
 }
 
-func TestPlan(t *testing.T) {
+func TestAddresses(t *testing.T) {
 	for _, c := range []struct {
 		topology       scenario.Topology
 		family         scenario.Family
@@ -427,6 +429,31 @@ func TestPlan(t *testing.T) {
 		client, server := Plan(c.topology, c.family, 2)
 		if got := fmt.Sprint(client); got != c.client || server.String() != c.server {
 			t.Errorf("%s %s: %s and %s", c.topology, c.family, got, server)
+		}
+		clients, servers := Addresses(c.topology, c.family, 2, 1)
+		if d := cmp.Diff(fmt.Sprint(client, []netip.Prefix{server}), fmt.Sprint(clients, servers)); d != "" {
+			t.Errorf("%s %s:\n%s", c.topology, c.family, d)
+		}
+	}
+	for _, c := range []struct {
+		topology scenario.Topology
+		family   scenario.Family
+		servers  string
+	}{
+		{scenario.Veth, scenario.IPv4, "[198.19.0.1/15 198.19.0.2/15]"},
+		{scenario.Veth, scenario.IPv6, "[2001:2::2:0:1/48 2001:2::2:0:2/48]"},
+		{scenario.Loopback, scenario.IPv4, "[127.1.0.1/8 127.1.0.2/8]"},
+	} {
+		if _, servers := Addresses(c.topology, c.family, 1, 2); fmt.Sprint(servers) != c.servers {
+			t.Errorf("%s %s: servers %s", c.topology, c.family, servers)
+		}
+		seen := map[netip.Prefix]bool{}
+		clients, servers := Addresses(c.topology, c.family, 1000, 1000)
+		for _, p := range append(clients, servers...) {
+			seen[p] = true
+		}
+		if len(seen) != 2000 {
+			t.Errorf("%s %s: 1000 addresses of each side are %d in all", c.topology, c.family, len(seen))
 		}
 	}
 	// the most that a scenario may ask for stays within the client's half of the range

@@ -22,26 +22,42 @@ var (
 	clientV6 = netip.MustParsePrefix("2001:2::1:0:1/48")
 	serverV6 = netip.MustParsePrefix("2001:2::2:0:1/48")
 	loopV4   = netip.MustParsePrefix("127.0.0.1/8")
-	loopV6   = netip.MustParsePrefix("::1/128")
+	// the most client addresses that a scenario may ask for are 1,000: they end at 127.0.3.232
+	loopServersV4 = netip.MustParsePrefix("127.1.0.1/8")
+	loopV6        = netip.MustParsePrefix("::1/128")
 )
 
-// Plan gives the addresses of either side: the client's as many as asked for, in order, and the server's one.
-func Plan(t scenario.Topology, f scenario.Family, clients int) (client []netip.Prefix, server netip.Prefix) {
-	first, server := clientV4, serverV4
+// Addresses gives those of either side, as many as asked for, in order. Without a link the two sides share one address
+// where the server has one, as is usual on loopback (IPv6 has no other there); several of the server's begin apart.
+func Addresses(t scenario.Topology, f scenario.Family, clients, servers int) (client, server []netip.Prefix) {
+	mine, theirs := clientV4, serverV4
 	switch {
 	case t == scenario.Veth && f == scenario.IPv6:
-		first, server = clientV6, serverV6
+		mine, theirs = clientV6, serverV6
 	case t != scenario.Veth && f == scenario.IPv6:
-		first, server = loopV6, loopV6
+		mine, theirs = loopV6, loopV6
 	case t != scenario.Veth:
-		first, server = loopV4, loopV4
+		mine, theirs = loopV4, loopV4
+		if servers > 1 {
+			theirs = loopServersV4
+		}
 	}
+	return countUp(mine, clients), countUp(theirs, servers)
+}
+
+func countUp(first netip.Prefix, n int) (out []netip.Prefix) {
 	a := first.Addr()
-	for range clients {
-		client = append(client, netip.PrefixFrom(a, first.Bits()))
+	for range n {
+		out = append(out, netip.PrefixFrom(a, first.Bits()))
 		a = a.Next()
 	}
-	return client, server
+	return out
+}
+
+// Plan gives the addresses of a side with many and of a server with one.
+func Plan(t scenario.Topology, f scenario.Family, clients int) (client []netip.Prefix, server netip.Prefix) {
+	client, servers := Addresses(t, f, clients, 1)
+	return client, servers[0]
 }
 
 // SetUpLink brings lo and the link's end in this process's namespace up and gives it the addresses. It runs in the
