@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"twomsl/client"
+	"twomsl/internal/lab"
 	"twomsl/internal/linux/nstest"
 	"twomsl/internal/pairtest"
 	"twomsl/internal/record"
@@ -161,5 +162,14 @@ func firstCloses(t *testing.T, x teardown.Expect, c client.Result, srv server.Re
 
 // loseFirstFINs is what the lab does for the strategies that ask for it.
 func loseFirstFINs(t *testing.T) {
-	t.Skip("lab")
+	nstest.Sysctl(t, "ipv4/tcp_rto_min_us", "1000000") // a busy machine must not have one FIN sent again before the other's first
+	if err := lab.SetHolds([]lab.Hold{{Segment: lab.FirstFIN}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		nstest.Sysctl(t, "ipv4/tcp_rto_min_us", "200000")
+		if err := lab.SetHolds(nil); err != nil {
+			t.Error(err)
+		}
+	})
 }
