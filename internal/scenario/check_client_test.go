@@ -14,6 +14,19 @@ func TestCheckRequests(t *testing.T) {
 	})
 }
 
+func TestCheckAddressesOfThisHost(t *testing.T) {
+	const own = "client.addresses: 2 is not possible; allowed: 1 (topology host adds no addresses to this host)"
+	host := func(server string, clients int) func(*Scenario) {
+		return func(s *Scenario) { s.Topology, s.Server.Address, s.Client.Addresses = Host, server, clients }
+	}
+	said(t, []tell{
+		{"", host("", 200)},
+		{"", host("127.0.0.1", 200)},
+		{own, host("10.0.0.1", 2)},
+		{own + "\nserver.address: \"127.0.0\" is no ipv4 address: write it like 127.0.0.1", host("127.0.0", 2)},
+	})
+}
+
 func TestCheckBind(t *testing.T) {
 	said(t, []tell{
 		{
