@@ -56,8 +56,8 @@ func TestCheckFastOpen(t *testing.T) {
 		return func(s *Scenario) { s.Client.FastOpen = On; change(s) }
 	}
 	set := func(value string) map[string]string { return map[string]string{"net.ipv4.tcp_fastopen": value} }
-	const unset = "client.fast_open: on needs a server that takes part, and the kernel's default 1 lets clients only: set " +
-		"sysctl.server.net.ipv4.tcp_fastopen=3"
+	const unset = "client.fast_open: on needs a server that takes part, and the kernel's default 1 lets clients only: " +
+		"set sysctl.server.net.ipv4.tcp_fastopen=3"
 	said(t, []tell{
 		{unset, on(func(*Scenario) {})},
 		{unset, on(func(s *Scenario) { s.Sysctl.Client = set("3") })}, // another namespace

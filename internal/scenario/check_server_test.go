@@ -33,7 +33,9 @@ func TestCheckListeners(t *testing.T) {
 		{"server.accept_delay: 1m0.000000001s is not possible; allowed: 0s to 1m0s", func(s *Scenario) {
 			s.Server.AcceptDelay = longestDelay + 1
 		}},
-		{"server.accept_delay: -1s is not possible; allowed: 0s to 1m0s", func(s *Scenario) { s.Server.AcceptDelay = -second }},
+		{"server.accept_delay: -1s is not possible; allowed: 0s to 1m0s", func(s *Scenario) {
+			s.Server.AcceptDelay = -second
+		}},
 		{
 			"server.ports: 2 from server.port 65535 on would end at 65536, and the last port is 65535: ask for 1 at most, or " +
 				"set server.port to 65534", func(s *Scenario) { s.Server.Port, s.Server.Ports = 65535, 2 },

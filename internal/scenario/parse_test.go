@@ -262,7 +262,8 @@ func FuzzParse(f *testing.F) {
 		"name: |\n", "name: >-", "%", "\ufeff", "name: 'x", "{{{{{{{{{{", "load: !!map {rate: 1/s}", "\"\\", "name: x # y\n#",
 		"- - -", "{a}", "a: ]", ": :",
 		"close: {how: simultaneous}\nstand: {time_wait: 15000}\nlink: {rate: 1bit}\nclient: {bind: 1, fast_open: on}",
-		"close: {how: linger=, linger: 5}", "server: {ports: 1000, addresses: 1000, port: 65535, reuse_port: off, workers: 2}",
+		"close: {how: linger=, linger: 5}",
+		"server: {ports: 1000, addresses: 1000, port: 65535, reuse_port: off, workers: 2}",
 	} {
 		f.Add([]byte(text))
 	}
