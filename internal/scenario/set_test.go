@@ -26,7 +26,7 @@ func TestWith(t *testing.T) {
 		{"bind", []string{"client.bind=address"}, func(s *Scenario) { s.Client.Bind = Bind{Mode: BindAddress} }},
 		{"keep-alive off", []string{"client.keep_alive=off"}, func(s *Scenario) { s.Client.KeepAlive = KeepAlive{} }},
 		{"link off", []string{"link.rate=off"}, func(s *Scenario) { s.Link.Rate = 0 }},
-		{"no queue", []string{"link.queue=0B"}, func(s *Scenario) { s.Link.Queue = 0 }}, // as a scenario without a rate prints
+		{"no queue", []string{"link.queue=0B"}, func(s *Scenario) { s.Link.Queue = 0 }}, // as printed without a rate
 		{"delay", []string{"server.accept_delay=1s"}, func(s *Scenario) { s.Server.AcceptDelay = second }},
 		{"none stand", []string{"stand.time_wait=0"}, func(s *Scenario) { s.Stand.TimeWait = 0 }},
 		{"value with =", []string{"title=a=b"}, func(s *Scenario) { s.Title = "a=b" }},
