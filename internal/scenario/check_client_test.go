@@ -14,6 +14,19 @@ func TestCheckRequests(t *testing.T) {
 	})
 }
 
+func TestCheckAddressesOfThisHost(t *testing.T) {
+	const own = "client.addresses: 2 is not possible; allowed: 1 (topology host adds no addresses to this host)"
+	host := func(server string, clients int) func(*Scenario) {
+		return func(s *Scenario) { s.Topology, s.Server.Address, s.Client.Addresses = Host, server, clients }
+	}
+	said(t, []tell{
+		{"", host("", 200)},
+		{"", host("127.0.0.1", 200)},
+		{own, host("10.0.0.1", 2)},
+		{own + "\nserver.address: \"127.0.0\" is no ipv4 address: write it like 127.0.0.1", host("127.0.0", 2)},
+	})
+}
+
 func TestCheckBind(t *testing.T) {
 	said(t, []tell{
 		{
@@ -43,8 +56,8 @@ func TestCheckFastOpen(t *testing.T) {
 		return func(s *Scenario) { s.Client.FastOpen = On; change(s) }
 	}
 	set := func(value string) map[string]string { return map[string]string{"net.ipv4.tcp_fastopen": value} }
-	const unset = "client.fast_open: on needs a server that takes part, and the kernel's default 1 lets clients only: set " +
-		"sysctl.server.net.ipv4.tcp_fastopen=3"
+	const unset = "client.fast_open: on needs a server that takes part, and the kernel's default 1 lets clients only: " +
+		"set sysctl.server.net.ipv4.tcp_fastopen=3"
 	said(t, []tell{
 		{unset, on(func(*Scenario) {})},
 		{unset, on(func(s *Scenario) { s.Sysctl.Client = set("3") })}, // another namespace

@@ -10,7 +10,7 @@ var oneSided = []string{"unread", "half", "leak", "linger2"}
 
 // noTimeWait says why the strategy leaves no TIME_WAIT on either side; "" where it does.
 func (h How) noTimeWait() string {
-	if l, ok := h.linger(); ok && l == (Linger{On: true}) {
+	if h.linger() == (Linger{On: true}) {
 		return "SO_LINGER {1,0} resets the connection"
 	}
 	name, _ := h.Split()
@@ -28,7 +28,7 @@ func (c *checker) closing() {
 		c.add("close.linger", "%d is not possible; allowed: off, 0 (reset), or up to %d seconds", n, longestLinger)
 		return
 	}
-	if l, _ := cl.How.linger(); cl.Linger.On && cl.How != "" && l != cl.Linger {
+	if cl.Linger.On && cl.How != "" && cl.How.linger() != cl.Linger {
 		c.add("close.linger", "says %s and close.how says %s: leave one of them out", cl.Linger, cl.How)
 	}
 }

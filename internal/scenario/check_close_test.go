@@ -64,11 +64,12 @@ func TestCheckGoalNeverReached(t *testing.T) {
 		return fmt.Sprintf("close.how: %s leaves no TIME_WAIT (%s), so the goal of 5,000 on the %s is never reached; set "+
 			"close.how=fin and close.linger=off, or drop the goal with load.stop.time_wait=off", how, why, side)
 	}
+	const unread = "closing over unread data resets the connection"
 	const reset = "SO_LINGER {1,0} resets the connection"
 	said(t, []tell{
 		{never("linger=0", reset, "client"), goal(Close{How: "linger=0"})},
 		{never("linger=0", reset, "client"), goal(Close{Linger: Linger{On: true}})},
-		{never("unread", "closing over unread data resets the connection", "server"), goal(Close{ServerSide, "unread", Linger{}})},
+		{never("unread", unread, "server"), goal(Close{ServerSide, "unread", Linger{}})},
 		{never("half", "both sides stay half open", "client"), goal(Close{How: "half"})},
 		{never("leak", "one side never closes", "client"), goal(Close{How: "leak"})},
 		{never("linger2=5", "the other side never closes", "client"), goal(Close{How: "linger2=5"})},

@@ -32,6 +32,7 @@ func TestCheckGoalOverDestinations(t *testing.T) {
 		{"", goal(ClientSide, 6000)},
 		{tooMany("6,001", "6,000", each), goal(ClientSide, 6001)},
 		{tooMany("12,001", "12,000", "2, server.addresses 3, server.ports 2"), goal(ClientSide, 12_001, two)},
+		{tooMany("1,000,000", "6,000", each), goal(ClientSide, 1_000_000)},
 		{"", goal(ClientSide, 6000, address)},
 		{"", goal(ClientSide, 6000, noPort)}, // one address: auto binds nothing
 		{"", goal(ClientSide, 1000, noPort, address)},

@@ -33,7 +33,17 @@ func TestCheckListeners(t *testing.T) {
 		{"server.accept_delay: 1m0.000000001s is not possible; allowed: 0s to 1m0s", func(s *Scenario) {
 			s.Server.AcceptDelay = longestDelay + 1
 		}},
-		{"server.accept_delay: -1s is not possible; allowed: 0s to 1m0s", func(s *Scenario) { s.Server.AcceptDelay = -second }},
+		{"server.accept_delay: -1s is not possible; allowed: 0s to 1m0s", func(s *Scenario) {
+			s.Server.AcceptDelay = -second
+		}},
+		{
+			"server.ports: 2 from server.port 65535 on would end at 65536, and the last port is 65535: ask for 1 at most, or " +
+				"set server.port to 65534", func(s *Scenario) { s.Server.Port, s.Server.Ports = 65535, 2 },
+		},
+		{
+			"server.ports: 1000 from server.port 65000 on would end at 65999, and the last port is 65535: ask for 536 at " +
+				"most, or set server.port to 64536", func(s *Scenario) { s.Server.Port, s.Server.Ports = 65000, 1000 },
+		},
 		{"", func(s *Scenario) { s.Server.Addresses, s.Server.Ports = 65, 1000 }},
 		{"", func(s *Scenario) { s.Topology, s.Server.Addresses = Host, 200 }},
 		{"", func(s *Scenario) { s.Server.Port, s.Server.Ports = 65500, 36 }},

@@ -64,6 +64,10 @@ func TestCheckStandCounts(t *testing.T) {
 		},
 		{"stand.listen: 1001 is not possible; allowed: 0 to 1000", standing20(Stand{Listen: 1001})},
 		{"stand.listen: -1 is not possible; allowed: 0 to 1000", standing20(Stand{Listen: -1})},
+		{
+			"stand: 15,001 sockets need a descriptor each (all but syn_recv, time_wait and listen); allowed: up to 15,000 of " +
+				"them in all", standing20(Stand{Established: 15_000, CloseWait: 1}),
+		},
 		{"", standing20(Stand{Established: 15_000, SynRecv: 15_000, TimeWait: 14_116, Listen: 1000})},
 	})
 }

@@ -147,8 +147,8 @@ func TestLibraryAboutsNameOverridesThatWork(t *testing.T) {
 }
 
 func TestFindUnknown(t *testing.T) {
-	const all = "there are: data-loss, explicit-bind, incident-18000, port-exhaustion, port-exhaustion-small, state-mix, " +
-		"steady-200"
+	const all = "there are: data-loss, explicit-bind, incident-18000, port-exhaustion, port-exhaustion-small, " +
+		"state-mix, steady-200"
 	for name, want := range map[string]string{
 		"incident": `no scenario is called "incident"; did you mean incident-18000? ` + all,
 		"nothing":  `no scenario is called "nothing"; ` + all,

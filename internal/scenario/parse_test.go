@@ -148,7 +148,7 @@ func TestParseTellsEverythingAtOnce(t *testing.T) {
 		"close:",
 		"  sid: client",
 		"  linger: {on: 1}",
-		"link: {rate: 20MB, queue: 0B}",
+		"link: {rate: 20MB, queue: 4kB}",
 		"sysctl:",
 		"  client: 1",
 		"  both:",
@@ -175,7 +175,7 @@ func TestParseTellsEverythingAtOnce(t *testing.T) {
 		"my.yaml:13: close.sid: no such field; did you mean close.side? Allowed in close: side, how, linger",
 		"my.yaml:14: close.linger: is one value, not a group of fields",
 		`my.yaml:15: link.rate: "20MB" is no bandwidth: write bits per second like 64kbit, 20Mbit or 1Gbit, or off`,
-		"my.yaml:15: link.queue: 0B is not possible: leave it out for the default, 64KiB",
+		`my.yaml:15: link.queue: "4kB" is no size: write it like 64B, 4KiB or 1MiB`,
 		"my.yaml:17: sysctl.client: is a group of fields, each on a line of its own and indented: net.ipv4.tcp_tw_reuse",
 		"my.yaml:20: sysctl.both.net.ipv4.tcp_tw_reuse: is here twice, first on line 19: keep one",
 		"my.yaml:21: colour: no such field; allowed here: "+top,
@@ -262,7 +262,8 @@ func FuzzParse(f *testing.F) {
 		"name: |\n", "name: >-", "%", "\ufeff", "name: 'x", "{{{{{{{{{{", "load: !!map {rate: 1/s}", "\"\\", "name: x # y\n#",
 		"- - -", "{a}", "a: ]", ": :",
 		"close: {how: simultaneous}\nstand: {time_wait: 15000}\nlink: {rate: 1bit}\nclient: {bind: 1, fast_open: on}",
-		"close: {how: linger=, linger: 5}", "server: {ports: 1000, addresses: 1000, port: 65535, reuse_port: off, workers: 2}",
+		"close: {how: linger=, linger: 5}",
+		"server: {ports: 1000, addresses: 1000, port: 65535, reuse_port: off, workers: 2}",
 	} {
 		f.Add([]byte(text))
 	}

@@ -52,13 +52,13 @@ func (s Scenario) Resolve() Scenario {
 
 // settle makes How and Linger say the same where only one of them was said, and finds the side that How leaves.
 func (c *Close) settle() {
-	switch l, ok := c.How.linger(); {
+	switch {
 	case c.How == "" && c.Linger.On:
 		c.How = How("linger=" + c.Linger.String())
 	case c.How == "":
 		c.How = "fin"
-	case ok && !c.Linger.On:
-		c.Linger = l
+	case !c.Linger.On:
+		c.Linger = c.How.linger()
 	}
 	if name, _ := c.How.Split(); name == simultaneous {
 		fill(&c.Side, BothSides)
@@ -66,13 +66,13 @@ func (c *Close) settle() {
 	fill(&c.Side, ClientSide)
 }
 
-// linger is SO_LINGER as linger=N says it. An argument that cannot be read, and -1, which switches it off, say nothing.
-func (h How) linger() (l Linger, ok bool) {
+// linger is SO_LINGER as linger=N says it; off for any other strategy, for linger=-1 and for what cannot be read.
+func (h How) linger() (l Linger) {
 	name, argument := h.Split()
 	if name != "linger" || l.UnmarshalText([]byte(argument)) != nil {
-		return Linger{}, false
+		return Linger{}
 	}
-	return l, true
+	return l
 }
 
 // fill sets v where it was not said.

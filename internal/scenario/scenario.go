@@ -146,8 +146,8 @@ type Link struct {
 	Queue Size `yaml:"queue" json:"queue"`
 }
 
-// Stand asks for sockets that stand in a state, by state, side by side on the server's host, instead of a load. They are
-// brought there by real handshakes and kept there by packet holds, for load.hold.
+// Stand asks for sockets that stand in a state, by state, side by side on the server's host, instead of a load. They
+// are brought there by real handshakes and kept there by packet holds, for load.hold.
 type Stand struct {
 	SynSent     int `yaml:"syn_sent" json:"syn_sent"`
 	SynRecv     int `yaml:"syn_recv" json:"syn_recv"`

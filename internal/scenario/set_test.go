@@ -26,6 +26,7 @@ func TestWith(t *testing.T) {
 		{"bind", []string{"client.bind=address"}, func(s *Scenario) { s.Client.Bind = Bind{Mode: BindAddress} }},
 		{"keep-alive off", []string{"client.keep_alive=off"}, func(s *Scenario) { s.Client.KeepAlive = KeepAlive{} }},
 		{"link off", []string{"link.rate=off"}, func(s *Scenario) { s.Link.Rate = 0 }},
+		{"no queue", []string{"link.queue=0B"}, func(s *Scenario) { s.Link.Queue = 0 }}, // as printed without a rate
 		{"delay", []string{"server.accept_delay=1s"}, func(s *Scenario) { s.Server.AcceptDelay = second }},
 		{"none stand", []string{"stand.time_wait=0"}, func(s *Scenario) { s.Stand.TimeWait = 0 }},
 		{"value with =", []string{"title=a=b"}, func(s *Scenario) { s.Title = "a=b" }},
@@ -75,7 +76,8 @@ func TestWithTellsEverythingAtOnce(t *testing.T) {
 	got, err := s.With([]string{
 		"close.sid=client", "load.rate=5", "close.side", "=5", "load=5", "load.stop.time_wait=5",
 		"load.stop.time_wait.cuont=5", "sysctl.client=1", "sysctl.client.net.x=", "name.x=1", "server.port=0",
-		"server.backlog=", "client.fast_open=1", "stand=off", "stand.fin_wait1=3", "client.requests=0", "close.side=server", "time_wait.count=5", "load.stop.time_wait.count=x", "title=\xff",
+		"server.backlog=", "client.fast_open=1", "stand=off", "stand.fin_wait1=3", "client.requests=0",
+		"close.side=server", "time_wait.count=5", "load.stop.time_wait.count=x", "title=\xff",
 	})
 	want := lines(
 		"--set close.sid: no such field; did you mean close.side? Allowed in close: side, how, linger",
@@ -113,7 +115,8 @@ func TestWithTellsEverythingAtOnce(t *testing.T) {
 func FuzzSet(f *testing.F) {
 	for _, s := range []string{
 		"close.side=client", "sysctl.client.net.ipv4.tcp_tw_reuse=1", "load.stop.time_wait.count=5",
-		"load.stop.time_wait=off", "close.how=linger=0\nclose.linger=0", "client.bind=40000-40999\nclient.keep_alive=60s/5s/3",
+		"load.stop.time_wait=off", "close.how=linger=0\nclose.linger=0",
+		"client.bind=40000-40999\nclient.keep_alive=60s/5s/3",
 		"link.rate=64kbit\nlink.queue=2KiB", "stand.listen=1000\ntopology=host", "client.fast_open=on\nserver.ports=1000",
 		"load=5", "=", "", ".", "..=.", "sysctl.both.=1", "load.stop.time_wait.=1", "close.sid=client\nload.rate=max",
 	} {

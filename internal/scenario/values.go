@@ -336,8 +336,8 @@ func (k *KeepAlive) UnmarshalText(b []byte) error {
 	}
 	if wrong {
 		*k = KeepAlive{}
-		return fmt.Errorf("%q is no keep-alive: write off, or whole seconds of idle time, then between probes, then how many "+
-			"(1 to 127), like 60s, 60s/5s or 60s/5s/3", b)
+		return fmt.Errorf("%q is no keep-alive: write off, or whole seconds of idle time, then between probes, then how "+
+			"many (1 to 127), like 60s, 60s/5s or 60s/5s/3", b)
 	}
 	return nil
 }
