@@ -19,7 +19,9 @@ func TestNetNSLinger2Values(t *testing.T) {
 		l := p.serve(80)
 		fd := p.client.socket()
 		equal(t, version+": TCP_LINGER2 at first", getLinger2(t, fd), 33)
-		for _, c := range []struct{ set, get int }{{1, 1}, {0, 33}, {120, 120}, {121, 120}, {1 << 30, 120}, {-1, -1}, {-5, -1}} {
+		for _, c := range []struct{ set, get int }{
+			{1, 1}, {0, 33}, {120, 120}, {121, 120}, {1 << 30, 120}, {-1, -1}, {-5, -1},
+		} {
 			ok(t, "TCP_LINGER2", linger2(c.set)(fd))
 			equal(t, version+": TCP_LINGER2", getLinger2(t, fd), c.get)
 		}
@@ -66,7 +68,7 @@ func TestNetNSLinger2Life(t *testing.T) {
 // ECONNRESET.
 func TestNetNSLinger2NegativeResetsAfterFIN(t *testing.T) {
 	t.Parallel()
-	const n, size = 50, 30_000
+	const n, size = 25, 30_000
 	for version, pair := range families {
 		for name, c := range map[string]struct {
 			send              int  // bytes that the closer sends before
