@@ -81,6 +81,9 @@ func newPairAt(t testing.TB, clientPrefix, serverPrefix netip.Prefix) *pair {
 	p.client.setUp(linkName, clientPrefix)
 	p.client.linkIsUp() // until then what is sent is lost, and TCP tries again only after a second
 	p.server.linkIsUp()
+	if p.client.address.Is6() {
+		p.mend() // the first question for a neighbour may get lost, and is asked again after a second
+	}
 	return p
 }
 
@@ -142,26 +145,11 @@ func (s *side) linkIsUp() {
 	up := until(func() bool {
 		link, err := netlink.LinkByName(linkName)
 		must(s.t, err)
-		return link.Attrs().OperState == netlink.OperUp && s.mayUse(link)
+		return link.Attrs().OperState == netlink.OperUp
 	})
 	if !up {
 		s.t.Fatal("the link does not come up")
 	}
-}
-
-// mayUse tells whether the link's addresses can be used: the kernel makes those of IPv6 usable a moment later, also
-// without looking for duplicates.
-func (s *side) mayUse(link netlink.Link) bool {
-	s.t.Helper()
-	const tentative = 0x40 // IFA_F_TENTATIVE
-	addresses, err := netlink.AddrList(link, netlink.FAMILY_V6)
-	must(s.t, err)
-	for _, a := range addresses {
-		if a.Flags&tentative != 0 && !a.IP.IsLinkLocalUnicast() {
-			return false
-		}
-	}
-	return true
 }
 
 // enter moves the test's goroutine to this host; it fails the test where that is the host of the process.
