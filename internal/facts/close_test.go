@@ -107,7 +107,7 @@ func closeUnread(t *testing.T, c *conn, linger option) {
 	c.closeClient()
 }
 
-func write(t *testing.T, fd int) {
+func write(t testing.TB, fd int) {
 	t.Helper()
 	if n, e := linux.Write(fd, []byte("?")); n != 1 || e != 0 {
 		t.Fatalf("write: %d bytes, %v", n, e)

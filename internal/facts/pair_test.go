@@ -19,10 +19,12 @@ import (
 	"twomsl/internal/sysctl"
 )
 
-// The addresses are set aside for benchmarks (RFC 2544).
+// The addresses are set aside for benchmarks (RFC 2544, RFC 5180).
 var (
-	clientPrefix = netip.MustParsePrefix("198.18.0.1/15")
-	serverPrefix = netip.MustParsePrefix("198.19.0.1/15")
+	clientPrefix  = netip.MustParsePrefix("198.18.0.1/15")
+	serverPrefix  = netip.MustParsePrefix("198.19.0.1/15")
+	clientPrefix6 = netip.MustParsePrefix("2001:2::1:1/64")
+	serverPrefix6 = netip.MustParsePrefix("2001:2::2:1/64")
 )
 
 const (
@@ -51,6 +53,20 @@ type pair struct {
 // newPair makes two hosts joined by veth. A stray RST must not spoil exact counts: tcp_rfc1337 is 1 on both.
 func newPair(t testing.TB) *pair {
 	t.Helper()
+	return newPairAt(t, clientPrefix, serverPrefix)
+}
+
+// newPair6 is newPair over IPv6.
+func newPair6(t testing.TB) *pair {
+	t.Helper()
+	return newPairAt(t, clientPrefix6, serverPrefix6)
+}
+
+// families makes the same pair over either version of IP.
+var families = map[string]func(testing.TB) *pair{"IPv4": newPair, "IPv6": newPair6}
+
+func newPairAt(t testing.TB, clientPrefix, serverPrefix netip.Prefix) *pair {
+	t.Helper()
 	p := &pair{t: t}
 	p.client = newSide(t, clientPrefix.Addr())
 	p.server = newSide(t, serverPrefix.Addr())
@@ -65,13 +81,21 @@ func newPair(t testing.TB) *pair {
 	p.client.setUp(linkName, clientPrefix)
 	p.client.linkIsUp() // until then what is sent is lost, and TCP tries again only after a second
 	p.server.linkIsUp()
+	if p.client.address.Is6() {
+		p.mend() // the first question for a neighbour may get lost, and is asked again after a second
+	}
 	return p
 }
 
 // newLoopback makes one host that is its own peer, over lo.
 func newLoopback(t testing.TB) *pair {
 	t.Helper()
-	s := newSide(t, netip.MustParseAddr("127.0.0.1"))
+	return newLoopbackAt(t, netip.MustParseAddr("127.0.0.1"))
+}
+
+func newLoopbackAt(t testing.TB, address netip.Addr) *pair {
+	t.Helper()
+	s := newSide(t, address)
 	return &pair{t: t, client: s, server: s}
 }
 
@@ -97,11 +121,22 @@ func (s *side) setUp(name string, prefix netip.Prefix) {
 	link, err := netlink.LinkByName(name)
 	must(s.t, err)
 	for _, a := range []netip.Addr{s.address, s.second} {
-		must(s.t, netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{
-			IP: a.AsSlice(), Mask: net.CIDRMask(prefix.Bits(), a.BitLen()),
-		}}))
+		s.addAddress(link, netip.PrefixFrom(a, prefix.Bits()))
 	}
 	must(s.t, netlink.LinkSetUp(link))
+}
+
+// addAddress gives a link one more address. IPv6 does not wait for whether somebody else has it.
+func (s *side) addAddress(link netlink.Link, a netip.Prefix) {
+	s.t.Helper()
+	address := &netlink.Addr{IPNet: &net.IPNet{
+		IP: a.Addr().AsSlice(), Mask: net.CIDRMask(a.Bits(), a.Addr().BitLen()),
+	}}
+	if a.Addr().Is6() {
+		const noDAD = 0x02 // IFA_F_NODAD
+		address.Flags = noDAD
+	}
+	must(s.t, netlink.AddrAdd(link, address))
 }
 
 func (s *side) linkIsUp() {
@@ -176,7 +211,7 @@ func (s *side) states() map[uint8]int {
 
 func (s *side) each(states uint32, visit func(*linux.DiagRow)) {
 	s.t.Helper()
-	must(s.t, s.diag.Dump(linux.DiagQuery{States: states}, visit))
+	must(s.t, s.diag.Dump(linux.DiagQuery{IPv6: s.address.Is6(), States: states}, visit))
 }
 
 // stands waits until exactly these sockets stand here: what one side did reaches the other a moment later.
@@ -209,10 +244,50 @@ func until(f func() bool) bool {
 	return f()
 }
 
+// cut makes the link lose everything, unseen by either host: each sends to a hardware address that nobody has. mend
+// undoes it.
+func (p *pair) cut() {
+	p.t.Helper()
+	nobody := net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	p.client.sendTo(p.server, nobody)
+	p.server.sendTo(p.client, nobody)
+}
+
+func (p *pair) mend() {
+	p.t.Helper()
+	client, server := p.client.hardware(), p.server.hardware()
+	p.client.sendTo(p.server, server)
+	p.server.sendTo(p.client, client)
+}
+
+func (s *side) hardware() net.HardwareAddr {
+	s.t.Helper()
+	return s.link().Attrs().HardwareAddr
+}
+
+// link is the host's end of the link; the goroutine stays on this host.
+func (s *side) link() netlink.Link {
+	s.t.Helper()
+	s.enter()
+	link, err := netlink.LinkByName(linkName)
+	must(s.t, err)
+	return link
+}
+
+func (s *side) sendTo(peer *side, hardware net.HardwareAddr) {
+	s.t.Helper()
+	index := s.link().Attrs().Index
+	for _, a := range []netip.Addr{peer.address, peer.second} {
+		must(s.t, netlink.NeighSet(&netlink.Neigh{
+			LinkIndex: index, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: hardware,
+		}))
+	}
+}
+
 func (s *side) socket() int {
 	s.t.Helper()
 	s.enter()
-	fd, e := linux.Socket(false)
+	fd, e := linux.Socket(s.address.Is6())
 	if e != 0 {
 		s.t.Fatalf("socket: %v", e)
 	}

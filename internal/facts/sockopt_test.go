@@ -3,6 +3,7 @@
 package facts
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"syscall"
@@ -21,6 +22,54 @@ func unread(t testing.TB, fd int) int {
 		t.Fatalf("SIOCINQ: %v", e)
 	}
 	return int(n)
+}
+
+// sockopt sets an integer option.
+func sockopt(level, name, value int) option {
+	return func(fd int) linux.Errno {
+		var e linux.Errno
+		errors.As(syscall.SetsockoptInt(fd, level, name, value), &e)
+		return e
+	}
+}
+
+// Options of TCP that package syscall does not name (include/uapi/linux/tcp.h).
+const (
+	tcpFastOpen, tcpFastOpenConnect = 23, 30
+	soReusePort                     = 15 // include/uapi/asm-generic/socket.h
+)
+
+func reuseAddr(fd int) linux.Errno { return sockopt(syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)(fd) }
+func reusePort(fd int) linux.Errno { return sockopt(syscall.SOL_SOCKET, soReusePort, 1)(fd) }
+
+// linger2 sets TCP_LINGER2.
+func linger2(seconds int) option {
+	return sockopt(syscall.IPPROTO_TCP, syscall.TCP_LINGER2, seconds)
+}
+
+func getLinger2(t testing.TB, fd int) int {
+	t.Helper()
+	v, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_LINGER2)
+	must(t, err)
+	return v
+}
+
+// tcpState is the state of a socket, as TCP_INFO begins with it; CLOSE, too, which no dump shows.
+func tcpState(t testing.TB, fd int) uint8 {
+	t.Helper()
+	v, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_INFO)
+	must(t, err)
+	var b [4]byte
+	binary.NativeEndian.PutUint32(b[:], uint32(int32(v)))
+	return b[0]
+}
+
+// becomes waits until a socket is in a state.
+func becomes(t testing.TB, fd int, state uint8) {
+	t.Helper()
+	if !until(func() bool { return tcpState(t, fd) == state }) {
+		t.Fatalf("the socket is in state %d; expected %d", tcpState(t, fd), state)
+	}
 }
 
 // writeFile writes to a file that must exist, and gives the kernel's errno.
