@@ -47,7 +47,8 @@ func (h Hold) check() error {
 		return fmt.Errorf("there is no segment %q; allowed: %v", h.Segment, segments)
 	}
 	if h.Local.IsValid() && h.Remote.IsValid() && h.Local.Unmap().Is4() != h.Remote.Unmap().Is4() {
-		return fmt.Errorf("%s and %s are of different families: no packet has both; give two of one family", h.Local, h.Remote)
+		return fmt.Errorf("%s and %s are of different families: no packet has both; give two of one family",
+			h.Local, h.Remote)
 	}
 	return nil
 }

@@ -141,8 +141,8 @@ func TestNetNSHoldBothFirstFINs(t *testing.T) {
 	})
 }
 
-// segment is a TCP segment made by hand. Its raw socket shares the way out with the kernel's own TCP, and sendto(2) tells
-// what a hold drops: EPERM.
+// segment is a TCP segment made by hand. Its raw socket shares the way out with the kernel's own TCP, and sendto(2)
+// tells what a hold drops: EPERM.
 type segment struct {
 	from, to netip.AddrPort
 	flags    byte
@@ -238,7 +238,10 @@ func TestNetNSHoldIsNarrow(t *testing.T) {
 			{Hold{Remote: theirs}, segment{from: at(mine, 5001), to: at(another, 4001)}},
 			{Hold{LocalPort: 5001}, segment{from: at(mine, 4001), to: at(theirs, 5001)}},
 			{Hold{RemotePort: 4001}, segment{from: at(mine, 4001), to: at(theirs, 4257)}},
-			{Hold{Local: mine, Remote: theirs, LocalPort: 5001, RemotePort: 4001}, segment{from: at(mine, 5002), to: at(theirs, 4001)}},
+			{
+				Hold{Local: mine, Remote: theirs, LocalPort: 5001, RemotePort: 4001},
+				segment{from: at(mine, 5002), to: at(theirs, 4001)},
+			},
 		} {
 			for _, kind := range segments {
 				c.hold.Segment = kind
