@@ -22,7 +22,8 @@ const (
 	SYN Segment = "syn" // SYN without ACK
 	FIN Segment = "fin" // any segment with FIN, with the data it carries
 	// FirstFIN is a connection's first FIN only. The next try passes: TCP makes it after the retransmission timeout
-	// (200 ms at least), or at once when a segment of the other side comes in.
+	// (200 ms at least), or at once when a segment of the other side comes in. So does that of a connection between the
+	// same addresses and ports within a minute.
 	FirstFIN Segment = "first-fin"
 	ACK      Segment = "ack" // ACK alone: without data, SYN, FIN or RST
 )
@@ -46,7 +47,8 @@ func (h Hold) check() error {
 		return fmt.Errorf("there is no segment %q; allowed: %v", h.Segment, segments)
 	}
 	if h.Local.IsValid() && h.Remote.IsValid() && h.Local.Unmap().Is4() != h.Remote.Unmap().Is4() {
-		return fmt.Errorf("%s and %s are of different families: no packet has both; give two of one family", h.Local, h.Remote)
+		return fmt.Errorf("%s and %s are of different families: no packet has both; give two of one family",
+			h.Local, h.Remote)
 	}
 	return nil
 }

@@ -49,15 +49,16 @@ type family struct {
 }
 
 func families(b bound) (v4, v6 *family) {
-	v4 = &family{nfproto: 2, source: 12, dest: 16, size: 4, closed: b.closedSet("closed4", nftables.TypeIPAddr)}
-	v6 = &family{nfproto: 10, source: 8, dest: 24, size: 16, closed: b.closedSet("closed6", nftables.TypeIP6Addr)}
+	v4 = &family{nfproto: 2, source: 12, dest: 16, size: 4, closed: b.closedSet(1, "closed4", nftables.TypeIPAddr)}
+	v6 = &family{nfproto: 10, source: 8, dest: 24, size: 16, closed: b.closedSet(2, "closed6", nftables.TypeIP6Addr)}
 	return v4, v6
 }
 
-// closedSet is filled by the rules (dynamic).
-func (b bound) closedSet(name string, address nftables.SetDatatype) *nftables.Set {
+// closedSet is filled by the rules (dynamic). It has a number of ours in the batch that makes it, because the library
+// takes one from a counter that it does not guard.
+func (b bound) closedSet(id uint32, name string, address nftables.SetDatatype) *nftables.Set {
 	return &nftables.Set{
-		Table: holdTable(), Name: name, Dynamic: true, HasTimeout: true, Timeout: b.timeout, Size: b.size,
+		Table: holdTable(), ID: id, Name: name, Dynamic: true, HasTimeout: true, Timeout: b.timeout, Size: b.size,
 		KeyType:       nftables.MustConcatSetType(address, nftables.TypeInetService, address, nftables.TypeInetService),
 		Concatenation: true,
 	}

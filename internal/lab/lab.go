@@ -7,6 +7,9 @@
 // holds, and leaves when that end closes: the kernel then ends every process of the lab, and with them go the network
 // namespaces, which only these processes hold. So nothing stays behind when the conductor is killed. Nothing is named
 // in /run/netns and no file is made.
+//
+// In its namespace a peer sets up its end of the link (SetUpLink), gives it a rate (Shape) and keeps segments from
+// leaving (SetHolds).
 package lab
 
 import (
