@@ -417,7 +417,8 @@ func holdAsUser() int {
 	return 0
 }
 
-func TestHoldsThatMakeNoSense(t *testing.T) {
+func TestNetNSHoldsThatMakeNoSense(t *testing.T) {
+	nstest.Require(t) // what is not refused here must not be set in the host's namespace
 	v4, v6 := netip.MustParseAddr("198.18.0.1"), netip.MustParseAddr("2001:2::2:0:1")
 	for want, holds := range map[string][]Hold{
 		`packet hold 1: there is no segment "rst"; allowed: [syn fin first-fin ack]`: {{Segment: SYN}, {Segment: "rst"}},

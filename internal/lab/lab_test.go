@@ -199,7 +199,7 @@ func TestNetNSAddresses(t *testing.T) {
 				if topology == scenario.Loopback {
 					clients = 1
 				}
-				mine, theirs := Plan(topology, family, clients)
+				mine, theirs := oneServer(topology, family, clients)
 				if topology == scenario.Veth {
 					got := tell(t, &l.Client, puppetOrder{Do: "up", Addresses: mine}).Addresses
 					hasPrefixes(t, got, mine)
@@ -228,7 +228,7 @@ func hasPrefixes(t *testing.T, got []string, want []netip.Prefix) {
 // A link that was set up twice is no error; an address of no use is one.
 func TestNetNSSetUpLinkAgain(t *testing.T) {
 	l, _ := start(t, scenario.Veth, program)
-	mine, _ := Plan(scenario.Veth, scenario.IPv4, 1)
+	mine, _ := oneServer(scenario.Veth, scenario.IPv4, 1)
 	for range 2 {
 		tell(t, &l.Client, puppetOrder{Do: "up", Addresses: mine})
 	}
@@ -426,7 +426,7 @@ func TestAddresses(t *testing.T) {
 		{scenario.Loopback, scenario.IPv6, "[::1/128 ::2/128]", "::1/128"},
 		{scenario.Host, scenario.IPv4, "[127.0.0.1/8 127.0.0.2/8]", "127.0.0.1/8"},
 	} {
-		client, server := Plan(c.topology, c.family, 2)
+		client, server := oneServer(c.topology, c.family, 2)
 		if got := fmt.Sprint(client); got != c.client || server.String() != c.server {
 			t.Errorf("%s %s: %s and %s", c.topology, c.family, got, server)
 		}
@@ -457,8 +457,14 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	// the most that a scenario may ask for stays within the client's half of the range
-	client, server := Plan(scenario.Veth, scenario.IPv4, 1000)
+	client, server := oneServer(scenario.Veth, scenario.IPv4, 1000)
 	if last := client[999]; !server.Contains(last.Addr()) || last.Addr() == server.Addr() {
 		t.Errorf("the 1000th address is %s, the server is %s", last, server)
 	}
+}
+
+// oneServer is the usual pair's addresses.
+func oneServer(t scenario.Topology, f scenario.Family, clients int) (client []netip.Prefix, server netip.Prefix) {
+	client, servers := Addresses(t, f, clients, 1)
+	return client, servers[0]
 }

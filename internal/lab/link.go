@@ -54,12 +54,6 @@ func countUp(first netip.Prefix, n int) (out []netip.Prefix) {
 	return out
 }
 
-// Plan gives the addresses of a side with many and of a server with one.
-func Plan(t scenario.Topology, f scenario.Family, clients int) (client []netip.Prefix, server netip.Prefix) {
-	client, servers := Addresses(t, f, clients, 1)
-	return client, servers[0]
-}
-
 // SetUpLink brings lo and the link's end in this process's namespace up and gives it the addresses. It runs in the
 // peer.
 func SetUpLink(addresses []netip.Prefix) error {

@@ -71,7 +71,8 @@ func newPair(t *testing.T) *pair {
 	}
 	p := &pair{client: NewRemote("client", l.Client.Control), server: NewRemote("server", l.Server.Control)}
 	t.Cleanup(l.Close)
-	clients, srv := lab.Plan(scenario.Veth, scenario.IPv4, 2)
+	clients, servers := lab.Addresses(scenario.Veth, scenario.IPv4, 2, 1)
+	srv := servers[0]
 	for _, c := range clients {
 		p.sources = append(p.sources, c.Addr())
 	}
@@ -126,6 +127,7 @@ func asks(p *pair, r *Remote, plan Prepare) map[string]func(context.Context) err
 		"start":    func(ctx context.Context) error { return r.Start(ctx, Start{Epoch: linux.Nano()}) },
 		"progress": func(ctx context.Context) error { _, err := r.Progress(ctx, 0); return err },
 		"limit":    func(ctx context.Context) error { return r.Limit(ctx, 5) },
+		"gate":     func(ctx context.Context) error { return r.Gate(ctx, 0, 5) },
 		"stop":     func(ctx context.Context) error { return r.Stop(ctx, "after") },
 		"standing": func(ctx context.Context) error { _, err := r.Standing(ctx); return err },
 		"split":    r.Split,
@@ -151,9 +153,8 @@ func TestNetNSProtocol(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	cdo, sdo := asks(p, p.client, p.clientPlan(t)), asks(p, p.server, p.serverPlan(t))
-	late := []string{"start", "progress", "stop", "standing", "split", "finish"}
+	late := []string{"start", "progress", "stop", "standing", "split", "finish", "limit", "gate"}
 	refuses(t, p.client, cdo, "nothing is prepared", late...)
-	refuses(t, p.client, cdo, "only a client", "limit")
 	for _, do := range []map[string]func(context.Context) error{sdo, cdo} {
 		if err := do["prepare"](t.Context()); err != nil {
 			t.Fatal(err)
@@ -358,7 +359,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"POST", "prepare", `{}`, 500, "either a client's plan"},
 		{"POST", "nothing", "{}", 404, ""},
 		{"GET", "hello", "", 405, ""},
-		{"POST", "hello", "{}", 200, `"version":1`},
+		{"POST", "hello", "{}", 200, `"version":2`},
 	} {
 		req, err := http.NewRequest(c.method, "http://peer/v1/"+c.route, strings.NewReader(c.body))
 		if err != nil {
@@ -415,7 +416,7 @@ func TestRemoteJudgesAnswers(t *testing.T) {
 		status     int
 		body, want string
 	}{
-		{200, `{"version":99}`, "version 99 of the control protocol, this program 1"},
+		{200, `{"version":99}`, "version 99 of the control protocol, this program 2"},
 		{200, `{"version":`, "answer to hello: unexpected end"},
 		{200, `not JSON`, "answer to hello: invalid character"},
 		{500, `{"error":"no room"}`, "client: no room"},
@@ -492,7 +493,8 @@ func TestRemoteLosesItsPeer(t *testing.T) {
 // namespace of its own, since a plan may make it listen, and its settings are a directory's.
 func FuzzAgent(f *testing.F) {
 	routes := []string{
-		"hello", "network", "sysctls", "prepare", "start", "progress", "limit", "stop", "standing", "split", "finish",
+		"hello", "network", "holds", "sysctls", "prepare", "start", "progress", "limit", "gate", "stop", "standing", "split",
+		"finish",
 	}
 	p := loopbackPair()
 	for i := range routes {

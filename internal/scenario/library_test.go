@@ -11,7 +11,8 @@ import (
 
 func TestLibrary(t *testing.T) {
 	want := []string{
-		"data-loss", "explicit-bind", "incident-18000", "port-exhaustion", "port-exhaustion-small", "state-mix", "steady-200",
+		"close-matrix", "data-loss", "explicit-bind", "incident-18000", "port-exhaustion", "port-exhaustion-small",
+		"state-mix", "steady-200",
 	}
 	if diff := cmp.Diff(want, Names()); diff != "" {
 		t.Fatal(diff)
@@ -147,8 +148,8 @@ func TestLibraryAboutsNameOverridesThatWork(t *testing.T) {
 }
 
 func TestFindUnknown(t *testing.T) {
-	const all = "there are: data-loss, explicit-bind, incident-18000, port-exhaustion, port-exhaustion-small, " +
-		"state-mix, steady-200"
+	const all = "there are: close-matrix, data-loss, explicit-bind, incident-18000, port-exhaustion, " +
+		"port-exhaustion-small, state-mix, steady-200"
 	for name, want := range map[string]string{
 		"incident": `no scenario is called "incident"; did you mean incident-18000? ` + all,
 		"nothing":  `no scenario is called "nothing"; ` + all,

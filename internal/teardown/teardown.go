@@ -94,6 +94,7 @@ func Kinds() []Kind {
 // For gives the strategy that a scenario's close block asks for. The error says which block has none, and which there
 // are.
 func For(c scenario.Close) (Strategy, error) {
+	c = scenario.Scenario{Close: c}.Resolve().Close // what was not said is fin by the client, or close.linger's way
 	name, argument := c.How.Split()
 	all := Kinds()
 	i := slices.IndexFunc(all, func(k Kind) bool { return k.Name == name })
