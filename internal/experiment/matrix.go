@@ -275,10 +275,10 @@ func costs(out *record.MatrixRow, t *record.Trial) {
 	if t.Restart != nil {
 		out.RestartErrno = &t.Restart.Errno
 	}
-	if t.Connections.OK == 0 {
+	if t.Established() == 0 {
 		return
 	}
-	each := func(total float64) *float64 { v := total / float64(t.Connections.OK); return &v }
+	each := func(total float64) *float64 { v := total / float64(t.Established()); return &v }
 	out.CPUUSPerConn.Client, out.CPUUSPerConn.Server = each(t.Sides.Client.CPU.Total()*1e6), each(t.Sides.Server.CPU.Total()*1e6)
 	if n, known := portsHeld(t); known {
 		out.PortsPerConn = each(float64(n))

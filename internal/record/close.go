@@ -91,3 +91,14 @@ type Stand struct {
 type Restart struct {
 	Errno string `json:"errno"` // "" where it could; EADDRINUSE ...
 }
+
+// Established counts the connections whose handshake was over, whatever became of them then.
+func (t *Trial) Established() int64 {
+	n := t.Connections.Attempted - t.Connections.Unfinished
+	for _, o := range t.Outcomes {
+		if o.Side == "client" && (o.Phase == "socket" || o.Phase == "option" || o.Phase == "bind" || o.Phase == "connect") {
+			n -= o.Count
+		}
+	}
+	return n
+}
