@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"twomsl/internal/lab"
 	"twomsl/internal/machine"
+	"twomsl/internal/peer"
 	"twomsl/internal/scenario"
 )
 
@@ -22,7 +25,7 @@ func newPreflight() *cobra.Command {
 			if format != "terminal" && format != "json" {
 				return usage("-o %q: the formats here are terminal and json", format)
 			}
-			checks := append([]machine.Check{tryLab()}, machine.Preflight("")...)
+			checks := append(tryLab(cmd.Context()), machine.Preflight("")...)
 			return showChecks(cmd.OutOrStdout(), checks, format)
 		},
 	}
@@ -30,17 +33,37 @@ func newPreflight() *cobra.Command {
 	return c
 }
 
-// tryLab makes a lab and takes it down: what everything else needs.
-func tryLab() machine.Check {
+// tryLab makes a lab, tries in it what some scenarios ask of it, and takes it down.
+func tryLab(ctx context.Context) []machine.Check {
 	c := machine.Check{Name: "a private pair of hosts", Needed: true}
 	l, err := lab.Start(scenario.Veth, program())
 	if err != nil {
 		c.Finding, c.Remedy = err.Error(), "see the items below that are missing"
-		return c
+		return []machine.Check{c}
 	}
-	l.Close()
+	defer l.Close()
 	c.OK, c.Finding = true, "made and taken down"
-	return c
+	ctx, cancel := context.WithTimeout(ctx, tryLimit)
+	defer cancel()
+	r := peer.NewRemote("client", l.Client.Control)
+	return []machine.Check{
+		c,
+		tried("packet holds (nf_tables)", r.Holds(ctx, []lab.Hold{{Segment: lab.SYN}, {Segment: lab.FirstFIN}, {Segment: lab.ACK}}),
+			"scenarios with stand, and close.how=simultaneous, cannot run"),
+		tried("a link's bandwidth (sch_tbf)", r.Network(ctx, peer.Network{Link: scenario.Link{Rate: 1e6, Queue: 64 << 10}}),
+			"scenarios with link.rate cannot run"),
+	}
+}
+
+// tryLimit bounds how long a lab may take to answer.
+const tryLimit = 20 * time.Second
+
+// tried is something that only some scenarios need. An error names its own remedy.
+func tried(name string, err error, without string) machine.Check {
+	if err != nil {
+		return machine.Check{Name: name, Finding: err.Error(), Remedy: without}
+	}
+	return machine.Check{Name: name, OK: true, Finding: "works"}
 }
 
 // showChecks prints them; what is needed and missing ends with exit code 6.

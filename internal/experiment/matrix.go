@@ -95,14 +95,15 @@ var usual = []set{
 // Matrix lays out the rows: first each strategy with sockets as they are, then the sets of options. The error is a
 // scenario.Problems with all that cannot be.
 func Matrix(a Axes, known scenario.Known) ([]Row, error) {
-	m := layout{known: known}
+	m := layout{known: known, shared: a.Base}
 	base, err := scenario.Find(MatrixBase)
 	if err != nil {
 		return nil, err
 	}
-	if m.base, err = base.With(a.Base); err != nil {
+	if _, err = base.With(a.Base); err != nil {
 		return nil, err
 	}
+	m.base = base
 	hows := a.Hows
 	if len(hows) == 0 {
 		for _, k := range teardown.Kinds() {
@@ -170,6 +171,7 @@ func within[T comparable](all, some []T) (out []T) {
 // layout gathers rows.
 type layout struct {
 	base     scenario.Scenario
+	shared   []string // what every row sets
 	known    scenario.Known
 	rows     []Row
 	problems scenario.Problems
@@ -193,7 +195,8 @@ func canAnyOther(how scenario.How) bool {
 }
 
 func (m *layout) row(side scenario.Side, how scenario.How, family scenario.Family, engine string, options []string) {
-	r := Row{Options: options, Set: []string{"close.side=" + string(side), "close.how=" + string(how)}}
+	r := Row{Options: options, Set: slices.Clone(m.shared)}
+	r.Set = append(r.Set, "close.side="+string(side), "close.how="+string(how))
 	if family != scenario.IPv4 {
 		r.Set = append(r.Set, "family="+string(family))
 	}

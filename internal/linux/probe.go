@@ -35,6 +35,13 @@ func ProbeBindAddressNoPort() error {
 	})
 }
 
+// ProbeFastOpen sets the option by which the first write goes out with the SYN (Linux 4.11).
+func ProbeFastOpen() error {
+	return probeSocket(unix.AF_INET, unix.SOCK_STREAM, 0, func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 1)
+	})
+}
+
 func probeSocket(family, kind, protocol int, then func(fd int) error) error {
 	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {

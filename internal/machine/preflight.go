@@ -36,6 +36,8 @@ func Preflight(root string) []Check {
 			"needs Linux 6.3; scenarios that set client ports per socket cannot run"),
 		probe("port chosen at connect (IP_BIND_ADDRESS_NO_PORT)", linux.ProbeBindAddressNoPort(), false,
 			"needs Linux 4.2; scenarios that bind an address late cannot run"),
+		probe("data in the SYN (TCP_FASTOPEN_CONNECT)", linux.ProbeFastOpen(), false,
+			"needs Linux 4.11; scenarios with client.fast_open cannot run"),
 		probe("IP version 6", linux.ProbeIPv6(), false, "boot without ipv6.disable=1; scenarios with family ipv6 cannot run"),
 		r.ioUring(), r.slabinfo(), descriptors(), r.processors(), r.processLimit(), r.memoryLimit(),
 	}
