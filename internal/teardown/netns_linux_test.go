@@ -24,13 +24,17 @@ func TestNetNSStrategiesDoWhatTheyDeclare(t *testing.T) {
 	}
 	nstest.Sysctl(t, "ipv4/tcp_tw_reuse", "0") // connect() would take TIME_WAIT away
 	nstest.Sysctl(t, "ipv4/tcp_rfc1337", "1")  // and so would a stray RST
+	pairtest.EachEngine(t, everyStrategy)
+}
+
+func everyStrategy(t *testing.T, engine string) {
 	for _, k := range teardown.Kinds() {
 		for _, argument := range k.Samples {
 			for _, side := range k.Sides {
 				for _, address := range []string{"127.0.0.1", "::1"} {
 					how := teardown.How(k, argument)
 					t.Run(string(how)+" by "+string(side)+" at "+address, func(t *testing.T) {
-						hold(t, scenario.Close{Side: side, How: how}, netip.MustParseAddr(address))
+						hold(t, engine, scenario.Close{Side: side, How: how}, netip.MustParseAddr(address))
 					})
 				}
 			}
@@ -38,7 +42,7 @@ func TestNetNSStrategiesDoWhatTheyDeclare(t *testing.T) {
 	}
 }
 
-func hold(t *testing.T, how scenario.Close, address netip.Addr) {
+func hold(t *testing.T, engine string, how scenario.Close, address netip.Addr) {
 	s, err := teardown.For(how)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +51,7 @@ func hold(t *testing.T, how scenario.Close, address netip.Addr) {
 		loseFirstFINs(t)
 	}
 	before := counters(t)
-	pair := pairtest.New(t, pairtest.Options{Close: how, Listen: address, Client: client.Plan{
+	pair := pairtest.New(t, pairtest.Options{Engine: engine, Close: how, Listen: address, Client: client.Plan{
 		Connections: connections, Meter: connections,
 	}})
 	look := newWatch(t, pair, s.Expect)
