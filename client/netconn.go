@@ -129,6 +129,9 @@ func (e *netEngine) refused(c *conn, err error, now int64) {
 		e.w.rec.unfinished++
 		return
 	}
+	if exchange.IsReset(why) { // the handshake was over, but Dial was not yet
+		e.w.talk.Resets++
+	}
 	e.failed(phase, why)
 }
 
@@ -196,4 +199,3 @@ func (e *netEngine) account(c *conn, t *exchange.Talk) {
 		rec.meter.Add(tally.Key(int(c.tuple/d), int(c.tuple%d), c.port), c.called, t.Written, t.Read)
 	}
 }
-

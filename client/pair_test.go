@@ -40,7 +40,9 @@ func bytesAreCountedExactly(t *testing.T, engine string) {
 	}
 }
 
-func TestRequestAndResponseOfDifferentSizes(t *testing.T) { pairtest.EachEngine(t, requestAndResponseOfDifferentSizes) }
+func TestRequestAndResponseOfDifferentSizes(t *testing.T) {
+	pairtest.EachEngine(t, requestAndResponseOfDifferentSizes)
+}
 
 func requestAndResponseOfDifferentSizes(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
@@ -90,7 +92,9 @@ func severalWorkersAndSources(t *testing.T, engine string) {
 	}
 }
 
-func TestSourcesThatThePlanDoesNotNameAreForeigners(t *testing.T) { pairtest.EachEngine(t, sourcesThatThePlanDoesNotNameAreForeigners) }
+func TestSourcesThatThePlanDoesNotNameAreForeigners(t *testing.T) {
+	pairtest.EachEngine(t, sourcesThatThePlanDoesNotNameAreForeigners)
+}
 
 func sourcesThatThePlanDoesNotNameAreForeigners(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
@@ -119,7 +123,7 @@ func iPv6(t *testing.T, engine string) {
 			pairtest.Descriptors(t)
 			cl, srv := pairtest.New(t, pairtest.Options{
 				Engine: engine,
-				Close: scenario.Close{Side: side}, Listen: netip.IPv6Loopback(), Client: client.Plan{Connections: 50},
+				Close:  scenario.Close{Side: side}, Listen: netip.IPv6Loopback(), Client: client.Plan{Connections: 50},
 			}).Run()
 			pairtest.OnlyOK(t, 50, cl.Outcomes, srv.Outcomes)
 			if srv.Foreigners != 0 || cl.Tuples[0].Successes != 50 {
@@ -154,7 +158,9 @@ func connectionsStopIsExact(t *testing.T, engine string) {
 }
 
 // The conductor says stop when all is over, too: what ended the run, and when, stays as it was.
-func TestStopAfterTheEndChangesNothing(t *testing.T) { pairtest.EachEngine(t, stopAfterTheEndChangesNothing) }
+func TestStopAfterTheEndChangesNothing(t *testing.T) {
+	pairtest.EachEngine(t, stopAfterTheEndChangesNothing)
+}
 
 func stopAfterTheEndChangesNothing(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
@@ -169,7 +175,9 @@ func stopAfterTheEndChangesNothing(t *testing.T, engine string) {
 }
 
 // At an open rate every connection that was due has been started or is told as not started, on any machine.
-func TestOpenLoopAccountsForEveryStart(t *testing.T) { pairtest.EachEngine(t, openLoopAccountsForEveryStart) }
+func TestOpenLoopAccountsForEveryStart(t *testing.T) {
+	pairtest.EachEngine(t, openLoopAccountsForEveryStart)
+}
 
 func openLoopAccountsForEveryStart(t *testing.T, engine string) {
 	for _, workers := range []int{1, 3} {
@@ -194,13 +202,15 @@ func openLoopAccountsForEveryStart(t *testing.T, engine string) {
 }
 
 // A run that cannot keep up says how many were never started: here one connection at a time that outlasts the load.
-func TestOpenLoopTellsWhatWasNotStarted(t *testing.T) { pairtest.EachEngine(t, openLoopTellsWhatWasNotStarted) }
+func TestOpenLoopTellsWhatWasNotStarted(t *testing.T) {
+	pairtest.EachEngine(t, openLoopTellsWhatWasNotStarted)
+}
 
 func openLoopTellsWhatWasNotStarted(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	p := newPeer(t, func(c net.Conn) { waitForEnd(c) })
 	res := pairtest.RunClient(t, client.Plan{
-		Engine: engine,
+		Engine:       engine,
 		Destinations: p.address, Concurrency: 1, Rate: 1000, Until: scenario.Duration(100 * time.Millisecond),
 		Timeout: scenario.Duration(200 * time.Millisecond),
 	})

@@ -23,7 +23,7 @@ func TestLateCountsFailures(t *testing.T) { pairtest.EachEngine(t, lateCountsFai
 func lateCountsFailures(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	c := newClient(t, client.Plan{
-		Engine: engine,
+		Engine:       engine,
 		Destinations: []netip.AddrPort{netip.MustParseAddrPort("127.255.255.255:9")}, Rate: 10, Connections: 10,
 	})
 	c.Start(linux.Nano() - int64(2*time.Second))

@@ -68,7 +68,7 @@ func tupleThatComesBack(t *testing.T, engine string) {
 			pairtest.Descriptors(t)
 			s, address := serve(t, server.Plan{
 				Engine: engine,
-				Steps: first, LeavesTimeWait: true, LifeLeast: c.least, LifeMost: c.most, Sources: []netip.Addr{loopback},
+				Steps:  first, LeavesTimeWait: true, LifeLeast: c.least, LifeMost: c.most, Sources: []netip.Addr{loopback},
 			})
 			port := int(pairtest.Reserve(t, loopback).Port())
 			for range 2 {

@@ -128,17 +128,14 @@ func (t *Talk) broke(p tally.Phase, err error) Result {
 		return Interrupted
 	}
 	t.Phase, t.Why = p, why
-	t.countReset(why)
+	if IsReset(why) {
+		t.Resets++
+	}
 	return Broken
 }
 
-func (t *Talk) countReset(e tally.End) {
-	if isReset(e) {
-		t.Resets++
-	}
-}
-
-func isReset(e tally.End) bool {
+// IsReset tells the errnos by which an application sees a reset.
+func IsReset(e tally.End) bool {
 	return e == tally.Errno(linux.ECONNRESET) || e == tally.Errno(linux.EPIPE)
 }
 
@@ -288,7 +285,9 @@ func (t *Talk) readEOF(step teardown.Step) Result {
 // reset counts an error at the end of the stream, which is no failure of the connection.
 func (t *Talk) reset(e tally.End) {
 	t.Asides = append(t.Asides, e)
-	t.countReset(e)
+	if IsReset(e) {
+		t.Resets++
+	}
 	t.gone = true
 }
 
@@ -324,4 +323,3 @@ func (t *Talk) close() Result {
 	t.Phase, t.Why = tally.Close, why
 	return ClosedBadly
 }
-

@@ -133,14 +133,20 @@ func counters(t *testing.T) map[string]uint64 {
 }
 
 // shareCounters gives the one namespace's counters to the sides: what the client declares is the client's, the rest the
-// server's.
+// server's. What both declare is the client's as far as it has connections.
 func shareCounters(seen *record.SidePair[record.CloseSeen], x teardown.Expect, before, after map[string]uint64) {
 	seen.Client.Counters, seen.Server.Counters = map[string]int64{}, map[string]int64{}
 	for _, name := range teardown.JudgedCounters {
 		n := int64(after[name] - before[name])
-		if _, mine := x.Client.Counters[name]; mine {
+		_, mine := x.Client.Counters[name]
+		_, theirs := x.Server.Counters[name]
+		switch {
+		case mine && theirs:
+			seen.Client.Counters[name] = min(n, connections)
+			seen.Server.Counters[name] = n - min(n, connections)
+		case mine:
 			seen.Client.Counters[name] = n
-		} else {
+		default:
 			seen.Server.Counters[name] = n
 		}
 	}
