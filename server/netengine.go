@@ -134,12 +134,19 @@ func (e *netEngine) take(tcp *net.TCPConn, listener int, at int64) (tuple int64,
 func (e *netEngine) serve(tcp *net.TCPConn, tuple int64, script int, at int64) {
 	left := time.Duration(at + int64(e.plan.Timeout) - linux.Nano())
 	t := exchange.Talk{Script: &e.scripts[script], Conn: tcp, Until: time.Now().Add(left)}
+	noted := int64(0)
 	if e.plan.LeavesTimeWait {
-		t.First = func(at int64) { e.closing(tuple, at) }
+		t.First = func(at int64) {
+			noted = at
+			e.closing(tuple, at)
+		}
 	}
 	r := t.Run(e.run)
 	if r == exchange.Broken || r == exchange.Interrupted {
 		_ = tcp.Close()
+	}
+	if noted != 0 {
+		e.closed(tuple, noted, t.ClosedAt != 0 && r != exchange.Broken && r != exchange.Interrupted)
 	}
 	e.ended(&t, tuple, at, r)
 }
@@ -151,19 +158,23 @@ func (e *netEngine) closing(tuple, at int64) {
 	e.w.rec.remember(tuple, at-e.epoch.Load())
 }
 
+// closed counts a first close, or takes back what closing remembered of one that came to nothing.
+func (e *netEngine) closed(tuple, noted int64, good bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if at := noted - e.epoch.Load(); good {
+		e.w.rec.closes.Add(at)
+	} else {
+		e.w.rec.forget(tuple, at)
+	}
+}
+
 // ended counts a connection that has come to its end.
 func (e *netEngine) ended(t *exchange.Talk, tuple, accepted int64, r exchange.Result) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	rec := &e.w.rec
 	e.account(t, tuple, accepted)
-	if t.ClosedAt != 0 && e.plan.LeavesTimeWait {
-		if at := t.ClosedAt - e.epoch.Load(); r == exchange.Broken || r == exchange.Interrupted {
-			rec.forget(tuple, at)
-		} else {
-			rec.closes.Add(at)
-		}
-	}
 	switch r {
 	case exchange.Interrupted:
 		rec.unfinished++

@@ -216,13 +216,19 @@ func (t *Talk) first() {
 	}
 }
 
-// shutdown sends the FIN. ENOTCONN is a peer that has reset the connection by now: what follows will see it.
+// shutdown sends the FIN. ENOTCONN is a peer that has reset the connection by now, so that none goes out: what follows
+// will see it.
 func (t *Talk) shutdown() Result {
 	t.first()
-	if err := t.Conn.CloseWrite(); err != nil && !errors.Is(err, linux.ENOTCONN) {
-		return t.broke(tally.Close, err)
+	err := t.Conn.CloseWrite()
+	switch {
+	case err == nil:
+		return done
+	case errors.Is(err, linux.ENOTCONN):
+		t.ClosedAt, t.gone = 0, true
+		return done
 	}
-	return done
+	return t.broke(tally.Close, err)
 }
 
 // awaitData waits until there is something to read; the peer's end is something too.
