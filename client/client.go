@@ -43,6 +43,23 @@ type Client struct {
 
 // New makes a client for the plan; nothing is opened before Start.
 func New(plan Plan) (*Client, error) {
+	c, err := prepare(plan)
+	if err != nil {
+		return nil, err
+	}
+	for id := range plan.Workers {
+		w, err := newWorker(c, id)
+		if err != nil {
+			c.closeWorkers()
+			return nil, err
+		}
+		c.workers = append(c.workers, w)
+	}
+	return c, nil
+}
+
+// prepare lays out all but the workers.
+func prepare(plan Plan) (*Client, error) {
 	if plan.Workers < 1 || plan.Concurrency < plan.Workers || plan.Tuples() == 0 || plan.Until <= 0 ||
 		plan.Request < 1 && !plan.Silent {
 		return nil, fmt.Errorf("client plan: %d workers, %d connections in flight, %d tuples, until %v, a request of %v: "+
@@ -69,14 +86,6 @@ func New(plan Plan) (*Client, error) {
 	c.limit.Store(math.MaxInt64)
 	if plan.Limit != 0 {
 		c.limit.Store(max(0, plan.Limit))
-	}
-	for id := range plan.Workers {
-		w, err := newWorker(c, id)
-		if err != nil {
-			c.closeWorkers()
-			return nil, err
-		}
-		c.workers = append(c.workers, w)
 	}
 	return c, nil
 }

@@ -94,7 +94,10 @@ func (w *worker) watch(i int32) {
 func (w *worker) ready(ev linux.Event) {
 	i := int32(uint32(ev.Data))
 	c := &w.conns[i]
-	if c.generation != uint32(ev.Data>>32) || c.connecting && !w.established(i) {
+	if c.generation != uint32(ev.Data>>32) {
+		return
+	}
+	if c.connecting && !w.c.plan.Silent && !w.established(i) { // a silent one must not try its first write
 		return
 	}
 	w.carryOn(i, ev.Readable())

@@ -24,13 +24,15 @@ type Engine interface {
 }
 
 // Engines are the names of those that Open knows.
-var Engines = []string{"split"}
+var Engines = []string{"split", "net"}
 
 // Open makes the engine that the plan names; nothing is opened before Start.
 func Open(plan Plan) (Engine, error) {
 	switch plan.Engine {
 	case "", "split":
 		return New(plan)
+	case "net":
+		return newNetEngine(plan)
 	}
 	return nil, fmt.Errorf("client plan: no engine is called %q", plan.Engine)
 }

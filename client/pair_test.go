@@ -20,13 +20,16 @@ import (
 var sides = []scenario.Side{scenario.ClientSide, scenario.ServerSide, scenario.BothSides}
 
 // Every byte that one side writes the other reads, whoever closes first and however much it is.
-func TestBytesAreCountedExactly(t *testing.T) {
+func TestBytesAreCountedExactly(t *testing.T) { pairtest.EachEngine(t, bytesAreCountedExactly) }
+
+func bytesAreCountedExactly(t *testing.T, engine string) {
 	for _, c := range []struct{ size, connections int64 }{{1, 50}, {64 << 10, 20}, {4 << 20, 4}} {
 		for _, side := range sides {
 			t.Run(fmt.Sprintf("%s/%v", side, scenario.Size(c.size)), func(t *testing.T) {
 				pairtest.Descriptors(t)
 				size := scenario.Size(c.size)
 				cl, srv := pairtest.New(t, pairtest.Options{
+					Engine: engine,
 					Close:  scenario.Close{Side: side},
 					Client: client.Plan{Connections: c.connections, Request: size, Response: size},
 				}).Run()
@@ -38,8 +41,13 @@ func TestBytesAreCountedExactly(t *testing.T) {
 }
 
 func TestRequestAndResponseOfDifferentSizes(t *testing.T) {
+	pairtest.EachEngine(t, requestAndResponseOfDifferentSizes)
+}
+
+func requestAndResponseOfDifferentSizes(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	cl, srv := pairtest.New(t, pairtest.Options{
+		Engine: engine,
 		Client: client.Plan{Connections: 10, Request: 3, Response: 100_000},
 	}).Run()
 	pairtest.OnlyOK(t, 10, cl.Outcomes, srv.Outcomes)
@@ -54,7 +62,9 @@ func bytesAre(t *testing.T, cl client.Result, srv server.Result, requests, respo
 	}
 }
 
-func TestSeveralWorkersAndSources(t *testing.T) {
+func TestSeveralWorkersAndSources(t *testing.T) { pairtest.EachEngine(t, severalWorkersAndSources) }
+
+func severalWorkersAndSources(t *testing.T, engine string) {
 	for _, side := range sides {
 		t.Run(string(side), func(t *testing.T) {
 			pairtest.Descriptors(t)
@@ -63,6 +73,7 @@ func TestSeveralWorkersAndSources(t *testing.T) {
 				sources = append(sources, netip.AddrFrom4([4]byte{127, 0, 0, 1 + i}))
 			}
 			cl, srv := pairtest.New(t, pairtest.Options{
+				Engine: engine,
 				Close:  scenario.Close{Side: side},
 				Client: client.Plan{Sources: sources, Workers: 2, Concurrency: 15, Connections: 202},
 				Server: server.Plan{Workers: 2},
@@ -82,8 +93,13 @@ func TestSeveralWorkersAndSources(t *testing.T) {
 }
 
 func TestSourcesThatThePlanDoesNotNameAreForeigners(t *testing.T) {
+	pairtest.EachEngine(t, sourcesThatThePlanDoesNotNameAreForeigners)
+}
+
+func sourcesThatThePlanDoesNotNameAreForeigners(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	_, srv := pairtest.New(t, pairtest.Options{
+		Engine: engine,
 		Client: client.Plan{Connections: 10},
 		Server: server.Plan{Sources: []netip.Addr{netip.MustParseAddr("127.0.0.9")}},
 	}).Run()
@@ -92,7 +108,9 @@ func TestSourcesThatThePlanDoesNotNameAreForeigners(t *testing.T) {
 	}
 }
 
-func TestIPv6(t *testing.T) {
+func TestIPv6(t *testing.T) { pairtest.EachEngine(t, iPv6) }
+
+func iPv6(t *testing.T, engine string) {
 	l, err := net.Listen("tcp6", "[::1]:0")
 	if err != nil {
 		t.Skipf("this machine has no ::1: %v", err)
@@ -104,7 +122,8 @@ func TestIPv6(t *testing.T) {
 		t.Run(string(side), func(t *testing.T) {
 			pairtest.Descriptors(t)
 			cl, srv := pairtest.New(t, pairtest.Options{
-				Close: scenario.Close{Side: side}, Listen: netip.IPv6Loopback(), Client: client.Plan{Connections: 50},
+				Engine: engine,
+				Close:  scenario.Close{Side: side}, Listen: netip.IPv6Loopback(), Client: client.Plan{Connections: 50},
 			}).Run()
 			pairtest.OnlyOK(t, 50, cl.Outcomes, srv.Outcomes)
 			if srv.Foreigners != 0 || cl.Tuples[0].Successes != 50 {
@@ -114,7 +133,9 @@ func TestIPv6(t *testing.T) {
 	}
 }
 
-func TestConnectionsStopIsExact(t *testing.T) {
+func TestConnectionsStopIsExact(t *testing.T) { pairtest.EachEngine(t, connectionsStopIsExact) }
+
+func connectionsStopIsExact(t *testing.T, engine string) {
 	for _, c := range []struct {
 		workers     int
 		connections int64
@@ -122,6 +143,7 @@ func TestConnectionsStopIsExact(t *testing.T) {
 		t.Run(fmt.Sprintf("%d workers, %d", c.workers, c.connections), func(t *testing.T) {
 			pairtest.Descriptors(t)
 			cl, srv := pairtest.New(t, pairtest.Options{
+				Engine: engine,
 				Client: client.Plan{Workers: c.workers, Concurrency: 17, Connections: c.connections},
 			}).Run()
 			pairtest.OnlyOK(t, c.connections, cl.Outcomes, srv.Outcomes)
@@ -137,8 +159,12 @@ func TestConnectionsStopIsExact(t *testing.T) {
 
 // The conductor says stop when all is over, too: what ended the run, and when, stays as it was.
 func TestStopAfterTheEndChangesNothing(t *testing.T) {
+	pairtest.EachEngine(t, stopAfterTheEndChangesNothing)
+}
+
+func stopAfterTheEndChangesNothing(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
-	pair := pairtest.New(t, pairtest.Options{Client: client.Plan{Connections: 5, Rate: 10_000}})
+	pair := pairtest.New(t, pairtest.Options{Engine: engine, Client: client.Plan{Connections: 5, Rate: 10_000}})
 	before, _ := pair.Run()
 	time.Sleep(20 * time.Millisecond)
 	pair.Client.Stop("too late")
@@ -150,10 +176,14 @@ func TestStopAfterTheEndChangesNothing(t *testing.T) {
 
 // At an open rate every connection that was due has been started or is told as not started, on any machine.
 func TestOpenLoopAccountsForEveryStart(t *testing.T) {
+	pairtest.EachEngine(t, openLoopAccountsForEveryStart)
+}
+
+func openLoopAccountsForEveryStart(t *testing.T, engine string) {
 	for _, workers := range []int{1, 3} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
 			pairtest.Descriptors(t)
-			cl, srv := pairtest.New(t, pairtest.Options{Client: client.Plan{
+			cl, srv := pairtest.New(t, pairtest.Options{Engine: engine, Client: client.Plan{
 				Workers: workers, Concurrency: 40, Rate: 500, Until: scenario.Duration(time.Second),
 			}}).Run()
 			if due := cl.Progress.Opened + cl.NotStarted; due != 500 {
@@ -173,9 +203,14 @@ func TestOpenLoopAccountsForEveryStart(t *testing.T) {
 
 // A run that cannot keep up says how many were never started: here one connection at a time that outlasts the load.
 func TestOpenLoopTellsWhatWasNotStarted(t *testing.T) {
+	pairtest.EachEngine(t, openLoopTellsWhatWasNotStarted)
+}
+
+func openLoopTellsWhatWasNotStarted(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	p := newPeer(t, func(c net.Conn) { waitForEnd(c) })
 	res := pairtest.RunClient(t, client.Plan{
+		Engine:       engine,
 		Destinations: p.address, Concurrency: 1, Rate: 1000, Until: scenario.Duration(100 * time.Millisecond),
 		Timeout: scenario.Duration(200 * time.Millisecond),
 	})
@@ -185,11 +220,13 @@ func TestOpenLoopTellsWhatWasNotStarted(t *testing.T) {
 }
 
 // The limit holds all workers together to so many; raised, it lets them go on.
-func TestLimit(t *testing.T) {
+func TestLimit(t *testing.T) { pairtest.EachEngine(t, limit) }
+
+func limit(t *testing.T, engine string) {
 	for _, rate := range []scenario.Rate{scenario.Max, 5000} {
 		t.Run(fmt.Sprint(rate), func(t *testing.T) {
 			pairtest.Descriptors(t)
-			pair := pairtest.New(t, pairtest.Options{Client: client.Plan{
+			pair := pairtest.New(t, pairtest.Options{Engine: engine, Client: client.Plan{
 				Workers: 3, Concurrency: 9, Limit: 10, Connections: 40, Rate: rate,
 			}})
 			pair.Start()
@@ -208,7 +245,7 @@ func TestLimit(t *testing.T) {
 }
 
 // standsAt waits until so many have been opened and have ended, and looks for a while whether it stays like that.
-func standsAt(t *testing.T, c *client.Client, n int64) {
+func standsAt(t *testing.T, c client.Engine, n int64) {
 	t.Helper()
 	pairtest.Until(t, fmt.Sprintf("%d connections have ended", n), func() bool {
 		p := c.Progress()
@@ -223,9 +260,11 @@ func standsAt(t *testing.T, c *client.Client, n int64) {
 }
 
 // What the limit kept back was not due: it is neither late nor not started.
-func TestHeldBackIsNotNotStarted(t *testing.T) {
+func TestHeldBackIsNotNotStarted(t *testing.T) { pairtest.EachEngine(t, heldBackIsNotNotStarted) }
+
+func heldBackIsNotNotStarted(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
-	pair := pairtest.New(t, pairtest.Options{Client: client.Plan{
+	pair := pairtest.New(t, pairtest.Options{Engine: engine, Client: client.Plan{
 		Workers: 2, Limit: 3, Rate: 1000, Until: scenario.Duration(50 * time.Millisecond),
 	}})
 	cl, srv := pair.Run()
@@ -236,7 +275,9 @@ func TestHeldBackIsNotNotStarted(t *testing.T) {
 }
 
 // Stop ends the starting; what is under way is finished, and the first reason stands.
-func TestStopDrains(t *testing.T) {
+func TestStopDrains(t *testing.T) { pairtest.EachEngine(t, stopDrains) }
+
+func stopDrains(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	answer := make(chan struct{})
 	p := newPeer(t, func(c net.Conn) {
@@ -245,7 +286,7 @@ func TestStopDrains(t *testing.T) {
 		_, _ = c.Write(payload.Response(64))
 		waitForEnd(c)
 	})
-	c := startClient(t, client.Plan{Destinations: p.address, Workers: 2, Concurrency: 6})
+	c := startClient(t, client.Plan{Engine: engine, Destinations: p.address, Workers: 2, Concurrency: 6})
 	pairtest.Until(t, "all that may be are in flight", func() bool { return c.Progress().Opened == 6 })
 	c.Stop("enough")
 	c.Stop("again")
@@ -259,10 +300,12 @@ func TestStopDrains(t *testing.T) {
 }
 
 // Abort gives up what is under way: neither good nor failed, but told.
-func TestAbortGivesUp(t *testing.T) {
+func TestAbortGivesUp(t *testing.T) { pairtest.EachEngine(t, abortGivesUp) }
+
+func abortGivesUp(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	p := newPeer(t, func(c net.Conn) { waitForEnd(c) })
-	c := startClient(t, client.Plan{Destinations: p.address, Workers: 2, Concurrency: 6})
+	c := startClient(t, client.Plan{Engine: engine, Destinations: p.address, Workers: 2, Concurrency: 6})
 	pairtest.Until(t, "all that may be are in flight", func() bool { return c.Progress().InFlight() == 6 })
 	c.Abort("interrupt")
 	pairtest.Done(t, "the client", c.Done())
@@ -273,9 +316,11 @@ func TestAbortGivesUp(t *testing.T) {
 	}
 }
 
-func TestAbortBeforeTheFirstStart(t *testing.T) {
+func TestAbortBeforeTheFirstStart(t *testing.T) { pairtest.EachEngine(t, abortBeforeTheFirstStart) }
+
+func abortBeforeTheFirstStart(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
-	c := newClient(t, client.Plan{Destinations: []netip.AddrPort{pairtest.Reserve(t, loopback)}})
+	c := newClient(t, client.Plan{Engine: engine, Destinations: []netip.AddrPort{pairtest.Reserve(t, loopback)}})
 	c.Abort("early")
 	c.Start(server.Now())
 	pairtest.Done(t, "the client", c.Done())
@@ -309,8 +354,10 @@ func TestPlansThatCannotWork(t *testing.T) {
 	} {
 		plan := good
 		spoil(&plan)
-		if _, err := client.New(plan); err == nil {
-			t.Errorf("%s: no error", name)
+		for _, plan.Engine = range client.Engines {
+			if _, err := client.Open(plan); err == nil {
+				t.Errorf("%s, engine %s: no error", name, plan.Engine)
+			}
 		}
 	}
 }

@@ -59,18 +59,18 @@ func readRequest(t *testing.T, c net.Conn) {
 // waitForEnd reads until the client is gone, by FIN or by RST.
 func waitForEnd(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
-func newClient(t *testing.T, plan client.Plan) *client.Client {
+func newClient(t *testing.T, plan client.Plan) client.Engine {
 	t.Helper()
 	pairtest.ClientPlan(&plan)
 	pairtest.Procs(t, plan.Workers)
-	c, err := client.New(plan)
+	c, err := client.Open(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func startClient(t *testing.T, plan client.Plan) *client.Client {
+func startClient(t *testing.T, plan client.Plan) client.Engine {
 	t.Helper()
 	c := newClient(t, plan)
 	c.Start(linux.Nano())

@@ -18,9 +18,12 @@ import (
 
 // A connection that fails is late all the same: here all of them were due before the client began, and connect()
 // refuses a broadcast address at once.
-func TestLateCountsFailures(t *testing.T) {
+func TestLateCountsFailures(t *testing.T) { pairtest.EachEngine(t, lateCountsFailures) }
+
+func lateCountsFailures(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	c := newClient(t, client.Plan{
+		Engine:       engine,
 		Destinations: []netip.AddrPort{netip.MustParseAddrPort("127.255.255.255:9")}, Rate: 10, Connections: 10,
 	})
 	c.Start(linux.Nano() - int64(2*time.Second))

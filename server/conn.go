@@ -54,10 +54,15 @@ func (w *worker) leave(c *conn) {
 	c.live = false
 	w.open--
 	if c.tuple >= 0 && w.rec.meter.On() {
-		place := int(c.tuple >> 16)
-		n := len(w.s.plan.Sources)
-		w.rec.meter.Add(tally.Key(place%n, place/n, uint16(c.tuple)), c.accepted, c.Written, c.Read)
+		w.rec.meter.Add(w.key(c.tuple), c.accepted, c.Written, c.Read)
 	}
+}
+
+// key is the tuple as both sides' meters have it.
+func (w *worker) key(tuple int64) uint64 {
+	block, port := split(tuple)
+	n := len(w.s.plan.Sources)
+	return tally.Key(block%n, block/n, port)
 }
 
 // end closes a connection that failed.

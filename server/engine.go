@@ -19,13 +19,15 @@ type Engine interface {
 }
 
 // Engines are the names of those that Open knows.
-var Engines = []string{"split"}
+var Engines = []string{"split", "net"}
 
 // Open makes the engine that the plan names and opens its listeners.
 func Open(plan Plan) (Engine, error) {
 	switch plan.Engine {
 	case "", "split":
 		return New(plan)
+	case "net":
+		return newNetEngine(plan)
 	}
 	return nil, fmt.Errorf("server plan: no engine is called %q", plan.Engine)
 }

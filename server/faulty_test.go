@@ -35,7 +35,7 @@ var (
 
 // serve starts a server for hand-written clients: 64 bytes each way, the client closes first, unless the plan says
 // otherwise.
-func serve(t *testing.T, plan server.Plan) (*server.Server, netip.AddrPort) {
+func serve(t *testing.T, plan server.Plan) (server.Engine, netip.AddrPort) {
 	t.Helper()
 	if plan.Listen == nil {
 		plan.Listen = []netip.AddrPort{pairtest.Reserve(t, loopback)}
@@ -47,7 +47,7 @@ func serve(t *testing.T, plan server.Plan) (*server.Server, netip.AddrPort) {
 	pairtest.ClientPlan(&c)
 	pairtest.ServerPlan(&plan, &c)
 	pairtest.Procs(t, plan.Workers)
-	s, err := server.New(plan)
+	s, err := server.Open(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func serve(t *testing.T, plan server.Plan) (*server.Server, netip.AddrPort) {
 }
 
 // stop waits until nothing is open and gives the result.
-func stop(t *testing.T, s *server.Server) server.Result {
+func stop(t *testing.T, s server.Engine) server.Result {
 	t.Helper()
 	pairtest.Until(t, "the server has nothing open", func() bool { return s.Progress().InFlight() == 0 })
 	s.Stop()
@@ -111,7 +111,9 @@ func ends(outcomes []record.Outcome) map[string]int64 {
 }
 
 // Whatever a client does, it is told by what it is, the server goes on, and the next one is served.
-func TestFaultyClients(t *testing.T) {
+func TestFaultyClients(t *testing.T) { pairtest.EachEngine(t, faultyClients) }
+
+func faultyClients(t *testing.T, engine string) {
 	request := payload.Request(64)
 	for _, c := range []struct {
 		name    string
@@ -171,6 +173,7 @@ func TestFaultyClients(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pairtest.Descriptors(t)
+			c.plan.Engine = engine
 			s, address := serve(t, c.plan)
 			const n = 5
 			for i := range int64(n) {
@@ -212,9 +215,11 @@ func ignoreClosed(err error) error {
 }
 
 // Stop gives up what is open: those connections are unfinished.
-func TestStopGivesUp(t *testing.T) {
+func TestStopGivesUp(t *testing.T) { pairtest.EachEngine(t, stopGivesUp) }
+
+func stopGivesUp(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
-	s, address := serve(t, server.Plan{Workers: 2})
+	s, address := serve(t, server.Plan{Engine: engine, Workers: 2})
 	for range 4 {
 		dial(t, address)
 	}
@@ -342,7 +347,9 @@ func leaveDescriptors(t *testing.T, n uint64) (restore func()) {
 	return func() { must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before)) }
 }
 
-func TestListenersThatCannotBe(t *testing.T) {
+func TestListenersThatCannotBe(t *testing.T) { pairtest.EachEngine(t, listenersThatCannotBe) }
+
+func listenersThatCannotBe(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	taken, err := net.Listen("tcp4", "127.0.0.1:0")
 	must(t, err)
@@ -352,8 +359,8 @@ func TestListenersThatCannotBe(t *testing.T) {
 		{"192.0.2.1:7000", "bind: EADDRNOTAVAIL"},
 	} {
 		good := pairtest.Reserve(t, loopback)
-		_, err := server.New(server.Plan{
-			Workers: 2, Listen: []netip.AddrPort{good, netip.MustParseAddrPort(c.address)},
+		_, err := server.Open(server.Plan{
+			Engine: engine, Workers: 2, Listen: []netip.AddrPort{good, netip.MustParseAddrPort(c.address)},
 			Socket: server.Socket{ReuseAddress: true, ReusePort: true},
 		})
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("listener %s: %s", c.address, c.want)) {

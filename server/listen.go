@@ -116,10 +116,20 @@ func remedy(e linux.Errno) string {
 // Restart listens once more where the plan's listeners were, as a new server would, and gives the name of the errno that
 // kept it from doing so, "" for none. It may be called once Done is closed.
 func (s *Server) Restart() string {
-	for _, ap := range s.plan.Listen {
+	return restart(s.plan.Listen, func(ap netip.AddrPort) error {
 		fd, err := listen(ap, &s.plan)
 		if err == nil {
 			linux.Close(fd)
+		}
+		return err
+	})
+}
+
+// restart tries each address, until one cannot be had.
+func restart(all []netip.AddrPort, try func(netip.AddrPort) error) string {
+	for _, ap := range all {
+		err := try(ap)
+		if err == nil {
 			continue
 		}
 		var e linux.Errno

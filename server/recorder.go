@@ -89,6 +89,11 @@ func (r *recorder) fate(closed uint32, at int64) fate {
 // closedFirst sees this side close before it had read the peer's FIN.
 func (r *recorder) closedFirst(tuple int64, at int64) {
 	r.closes.Add(at)
+	r.remember(tuple, at)
+}
+
+// remember notes when a tuple was closed, for when it comes back.
+func (r *recorder) remember(tuple int64, at int64) {
 	if tuple < 0 {
 		return
 	}
@@ -96,8 +101,22 @@ func (r *recorder) closedFirst(tuple int64, at int64) {
 	if r.lastClose[block] == nil {
 		r.lastClose[block] = new(closeTimes)
 	}
-	r.lastClose[block][port] = uint32(max(0, at)/int64(time.Millisecond)) + 1
+	r.lastClose[block][port] = stamp(at)
 }
+
+// forget takes back what remember noted, unless the tuple has come back since.
+func (r *recorder) forget(tuple int64, at int64) {
+	if tuple < 0 {
+		return
+	}
+	block, port := split(tuple)
+	if times := r.lastClose[block]; times != nil && times[port] == stamp(at) {
+		times[port] = 0
+	}
+}
+
+// stamp is a time as closeTimes keeps it.
+func stamp(at int64) uint32 { return uint32(max(0, at)/int64(time.Millisecond)) + 1 }
 
 // Result is what a run came to.
 type Result struct {

@@ -79,6 +79,23 @@ type Server struct {
 
 // New opens the listeners. Every error says which address and what to do.
 func New(plan Plan) (*Server, error) {
+	s, err := prepare(plan)
+	if err != nil {
+		return nil, err
+	}
+	for id := range max(1, plan.Workers) {
+		w, err := newWorker(s, id)
+		if err != nil {
+			s.closeWorkers()
+			return nil, err
+		}
+		s.workers = append(s.workers, w)
+	}
+	return s, nil
+}
+
+// prepare lays out all but the workers.
+func prepare(plan Plan) (*Server, error) {
 	s := &Server{plan: plan, sources: map[netip.Addr]int{}, parts: make([]int, len(plan.Sources)), done: make(chan struct{})}
 	for i, a := range plan.Sources {
 		s.sources[a] = i
@@ -89,14 +106,6 @@ func New(plan Plan) (*Server, error) {
 	}
 	if err := supported(&plan); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
-	}
-	for id := range max(1, plan.Workers) {
-		w, err := newWorker(s, id)
-		if err != nil {
-			s.closeWorkers()
-			return nil, err
-		}
-		s.workers = append(s.workers, w)
 	}
 	return s, nil
 }

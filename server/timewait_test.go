@@ -50,7 +50,9 @@ func serverClosesFirst(t *testing.T, port int, address netip.AddrPort) {
 }
 
 // A tuple that comes back had its TIME_WAIT replaced, outlived it, or one cannot tell, by how long ago it was closed.
-func TestTupleThatComesBack(t *testing.T) {
+func TestTupleThatComesBack(t *testing.T) { pairtest.EachEngine(t, tupleThatComesBack) }
+
+func tupleThatComesBack(t *testing.T, engine string) {
 	const never, always = scenario.Duration(time.Hour), scenario.Duration(1)
 	for _, c := range []struct {
 		name                         string
@@ -65,7 +67,8 @@ func TestTupleThatComesBack(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			pairtest.Descriptors(t)
 			s, address := serve(t, server.Plan{
-				Steps: first, LeavesTimeWait: true, LifeLeast: c.least, LifeMost: c.most, Sources: []netip.Addr{loopback},
+				Engine: engine,
+				Steps:  first, LeavesTimeWait: true, LifeLeast: c.least, LifeMost: c.most, Sources: []netip.Addr{loopback},
 			})
 			port := int(pairtest.Reserve(t, loopback).Port())
 			for range 2 {
@@ -84,9 +87,11 @@ func TestTupleThatComesBack(t *testing.T) {
 }
 
 // A tuple that came back and was not closed first again has no second TIME_WAIT to account for.
-func TestTupleThatComesBackAndFails(t *testing.T) {
+func TestTupleThatComesBackAndFails(t *testing.T) { pairtest.EachEngine(t, tupleThatComesBackAndFails) }
+
+func tupleThatComesBackAndFails(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
-	s, address := serve(t, server.Plan{Steps: first, LeavesTimeWait: true, LifeLeast: 1, LifeMost: 1, Sources: []netip.Addr{loopback}})
+	s, address := serve(t, server.Plan{Engine: engine, Steps: first, LeavesTimeWait: true, LifeLeast: 1, LifeMost: 1, Sources: []netip.Addr{loopback}})
 	port := int(pairtest.Reserve(t, loopback).Port())
 	serverClosesFirst(t, port, address)
 	time.Sleep(3 * time.Millisecond) // closes are remembered to the millisecond
@@ -100,10 +105,12 @@ func TestTupleThatComesBackAndFails(t *testing.T) {
 }
 
 // The same client port at another address of the server is another tuple.
-func TestTuplesOfSeveralListeners(t *testing.T) {
+func TestTuplesOfSeveralListeners(t *testing.T) { pairtest.EachEngine(t, tuplesOfSeveralListeners) }
+
+func tuplesOfSeveralListeners(t *testing.T, engine string) {
 	pairtest.Descriptors(t)
 	listen := []netip.AddrPort{pairtest.Reserve(t, loopback), pairtest.Reserve(t, netip.MustParseAddr("127.0.0.3"))}
-	s, _ := serve(t, server.Plan{Steps: first, LeavesTimeWait: true, Listen: listen, Sources: []netip.Addr{loopback}})
+	s, _ := serve(t, server.Plan{Engine: engine, Steps: first, LeavesTimeWait: true, Listen: listen, Sources: []netip.Addr{loopback}})
 	port := int(pairtest.Reserve(t, loopback).Port())
 	for _, address := range listen {
 		serverClosesFirst(t, port, address)

@@ -70,19 +70,26 @@ func (c *Conn) first() {
 	}
 }
 
-// shutdown sends the FIN. ENOTCONN is a peer that has reset the connection by now: what follows will see it.
+// shutdown sends the FIN. ENOTCONN is a peer that has reset the connection by now, so that none goes out: what follows
+// will see it.
 func (w *Worker) shutdown(c *Conn) Result {
 	c.first()
-	if e := linux.ShutdownWrite(int(c.FD)); e != 0 && e != linux.ENOTCONN {
+	switch e := linux.ShutdownWrite(int(c.FD)); e {
+	case 0:
+		return done
+	case linux.ENOTCONN:
+		c.ClosedAt, c.gone = 0, true
+		return done
+	default:
 		return w.Broke(tally.Close, tally.Errno(e))
 	}
-	return done
 }
 
 // awaitData waits until there is something to read; the peer's end is something too.
 func (w *Worker) awaitData(c *Conn) Result {
-	switch _, e := linux.Peek(int(c.FD), w.Buf[:1]); e {
+	switch n, e := linux.Peek(int(c.FD), w.Buf[:1]); e {
 	case 0:
+		c.gone = c.gone || n == 0
 		return done
 	case linux.EAGAIN:
 		return Waiting

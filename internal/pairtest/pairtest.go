@@ -29,6 +29,7 @@ const spareProcs = 2
 
 // Options say what is out of the ordinary; what is zero is filled in.
 type Options struct {
+	Engine string         // of both sides: split
 	Close  scenario.Close // client, linger off
 	Listen netip.Addr     // 127.0.0.1
 	Client client.Plan
@@ -38,8 +39,8 @@ type Options struct {
 // Pair is a server that serves and a client that is yet to start.
 type Pair struct {
 	t       testing.TB
-	Client  *client.Client
-	Server  *server.Server
+	Client  client.Engine
+	Server  server.Engine
 	Address netip.AddrPort
 	Epoch   int64
 }
@@ -67,16 +68,35 @@ func New(t testing.TB, o Options) *Pair {
 	o.Server.LeavesTimeWait = teardown.Leaves(strategy.Expect.Server)
 	ClientPlan(&o.Client)
 	ServerPlan(&o.Server, &o.Client)
+	fill(&o.Client.Engine, o.Engine)
+	fill(&o.Server.Engine, o.Engine)
 	Procs(t, o.Client.Workers+o.Server.Workers)
-	if p.Server, err = server.New(o.Server); err != nil {
-		t.Fatal(err)
-	}
-	p.Server.Start(linux.Nano())
-	t.Cleanup(p.stop)
-	if p.Client, err = client.New(o.Client); err != nil {
-		t.Fatal(err)
-	}
+	p.open(&o)
 	return p
+}
+
+// open starts the server and makes the client. A nil *T in an interface would not be nil: errors are looked at first.
+func (p *Pair) open(o *Options) {
+	p.t.Helper()
+	srv, err := server.Open(o.Server)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.Server = srv
+	p.Server.Start(linux.Nano())
+	p.t.Cleanup(p.stop)
+	cl, err := client.Open(o.Client)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.Client = cl
+}
+
+// EachEngine runs a test with every engine.
+func EachEngine(t *testing.T, run func(t *testing.T, engine string)) {
+	for _, engine := range client.Engines {
+		t.Run(engine, func(t *testing.T) { run(t, engine) })
+	}
 }
 
 // ClientPlan fills in what a plan leaves out: one worker, 64 bytes each way, as fast as it goes.
@@ -175,7 +195,7 @@ func RunClient(t testing.TB, plan client.Plan) client.Result {
 	t.Helper()
 	ClientPlan(&plan)
 	Procs(t, plan.Workers)
-	c, err := client.New(plan)
+	c, err := client.Open(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +205,7 @@ func RunClient(t testing.TB, plan client.Plan) client.Result {
 }
 
 // Result holds a client that is done to its ledger: each connection that was opened has ended in one way.
-func Result(t testing.TB, c *client.Client) client.Result {
+func Result(t testing.TB, c client.Engine) client.Result {
 	t.Helper()
 	if err := c.Err(); err != nil {
 		t.Error(err)
