@@ -39,7 +39,7 @@ func (f *scenarioFlags) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.ipv6, "ipv6", false, "IPv6 instead of IPv4")
 	fs.StringVar(&f.rate, "rate", "", "connections per second: `300/s` or max")
 	fs.StringVar(&f.duration, "for", "", "stop the load after `DURATION`")
-	fs.StringVar(&f.engine, "engine", "", "what drives the connections: `split`")
+	fs.StringVar(&f.engine, "engine", "", "what drives the connections: `split|net` (raw system calls, or Go's standard library)")
 	fs.StringVar(&f.io, "io", "", "how it waits for them: `epoll`")
 	fs.StringVar(&f.target, "target", "", "with --topology host: serve and connect at `ADDRESS[:PORT]`, loopback unless allowed")
 	fs.StringArrayVar(&f.allow, "allow-target", nil, "allow `ADDRESS` of this host as a target, at 1000/s for 60 s at most")

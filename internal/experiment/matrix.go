@@ -89,7 +89,7 @@ var usual = []set{
 	{options: []string{
 		"sysctl.client.net.ipv4.tcp_tw_reuse=1", "sysctl.client.net.ipv4.ip_local_port_range=40000 40099", "load.rate=50/s",
 	}, hows: plainHow, sides: ofClient},
-	// ENGINE	{options: []string{"engine=net"}, hows: []scenario.How{"fin", "linger=0", "half"}, sides: both},
+	{options: []string{"engine=net"}, hows: []scenario.How{"fin", "linger=0", "half"}, sides: both},
 }
 
 // Matrix lays out the rows: first each strategy with sockets as they are, then the sets of options. The error is a
