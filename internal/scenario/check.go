@@ -16,7 +16,7 @@ const (
 	mostAddresses   = 1_000
 	mostLoopback    = 200 // addresses out of 127.0.0.0/8, on either side
 	mostPorts       = 1_000
-	mostTuples      = 65_536 // client addresses x server addresses x server ports
+	mostTuples      = 4_096 // client addresses x server addresses x server ports: a server remembers every port of each
 	mostRequests    = 1_000_000
 	mostWorkers     = 256
 	mostBacklog     = 65535

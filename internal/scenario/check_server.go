@@ -36,6 +36,10 @@ func (c *checker) listeners() {
 	most, why := c.s.mostServerAddresses()
 	c.addresses("server.addresses", sv.Addresses, most, why)
 	between(c, "server.ports", sv.Ports, 1, mostPorts)
+	if sv.Ports > 1 && c.s.Topology != Veth {
+		c.add("server.ports", "%d in topology %s cannot be told from other sockets there: set topology=veth, or leave it out",
+			sv.Ports, c.s.Topology)
+	}
 	first, ports := sv.Port, sv.Ports
 	if first >= 1 && first <= lastPort && ports >= 1 && ports <= mostPorts && first+ports-1 > lastPort {
 		c.add("server.ports", "%d from server.port %d on would end at %d, and the last port is %d: ask for %d at most, or "+

@@ -10,6 +10,9 @@ func (c *checker) stand() {
 		c.add("topology", "%s has one network for both sides, and stand needs two hosts with a link on which packets can "+
 			"be held back: set topology=veth, or leave stand out", c.s.Topology)
 	}
+	if c.s.Engine == "net" {
+		c.add("engine", "net waits for each handshake, and stand leaves some undone: set engine=split, or leave stand out")
+	}
 	if c.s.Load.Hold == 0 {
 		c.add("load.hold", "0s leaves what stand asks for no time to stand: say how long, like load.hold=20s")
 	}

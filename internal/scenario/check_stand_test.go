@@ -19,6 +19,10 @@ func TestCheckStand(t *testing.T) {
 	said(t, []tell{
 		{"", standing20(one)},
 		{"topology: loopback" + oneNetwork, standing20(one, func(s *Scenario) { s.Topology = Loopback })},
+		{
+			"engine: net waits for each handshake, and stand leaves some undone: set engine=split, or leave stand out",
+			standing20(one, func(s *Scenario) { s.Engine = "net" }),
+		},
 		{"topology: host" + oneNetwork, standing20(one, func(s *Scenario) { s.Topology = Host })},
 		{
 			"load.hold: 0s leaves what stand asks for no time to stand: say how long, like load.hold=20s",
