@@ -20,19 +20,34 @@ var longRunning = map[string]string{
 		"--set close.side=server --for 300ms -q -o terminal",
 	"twomsl run incident-18000 --sysctl-from host": "twomsl run incident-18000 " +
 		"--set load.stop.time_wait.count=300 --set load.hold=0s --sysctl-from host",
-	"twomsl run steady-200": "twomsl run steady-200 --for 200ms --records kept",
+	"twomsl run steady-200":                    "twomsl run steady-200 --for 200ms --records kept",
+	"twomsl run state-mix":                     "twomsl run state-mix --set load.hold=1s -o json=mix.json",
+	"twomsl run data-loss":                     "twomsl run data-loss -o json=loss.json",
+	"twomsl run data-loss --set close.how=fin": "twomsl run data-loss --set close.how=fin -o json=fin.json",
+	"twomsl run explicit-bind":                 "twomsl run explicit-bind --for 4s -o json=bind.json",
+	"twomsl run explicit-bind --set client.bind_address_no_port=on": "twomsl run explicit-bind " +
+		"--for 6s --set client.bind_address_no_port=on -o json=noport.json",
+	"twomsl bench matrix -o markdown=matrix.md -o json=matrix.json": "twomsl bench matrix " +
+		"--close fin --side client -o markdown=matrix.md -o json=matrix.json",
 }
 
-// Every twomsl command that the README shows in an sh block is run by a script, as it stands or as its twin.
+// Every twomsl command that the README or a page for users shows in an sh block is run by a script, as it stands or as
+// its twin.
 func TestReadmeCommandsAreRun(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	for _, page := range []string{"README.md", "docs/CLOSING.md"} {
+		t.Run(page, func(t *testing.T) { commandsAreRun(t, page) })
+	}
+}
+
+func commandsAreRun(t *testing.T, page string) {
+	text, err := os.ReadFile("../../" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run := scriptedCommands(t)
-	shown := commandsIn(string(readme))
+	shown := commandsIn(string(text))
 	if len(shown) == 0 {
-		t.Error("README.md shows no twomsl command in a block of sh")
+		t.Errorf("%s shows no twomsl command in a block of sh", page)
 	}
 	for _, c := range shown {
 		if slices.Contains(run, c) {
@@ -41,10 +56,10 @@ func TestReadmeCommandsAreRun(t *testing.T) {
 		twin, long := longRunning[c]
 		switch {
 		case !long:
-			t.Errorf("README.md shows %q, and no script in cmd/twomsl/testdata/script runs it: add it to one, "+
-				"or to longRunning with a twin", c)
+			t.Errorf("%s shows %q, and no script in cmd/twomsl/testdata/script runs it: add it to one, "+
+				"or to longRunning with a twin", page, c)
 		case !slices.Contains(run, twin):
-			t.Errorf("README.md shows %q, and no script runs its twin %q", c, twin)
+			t.Errorf("%s shows %q, and no script runs its twin %q", page, c, twin)
 		}
 	}
 }
