@@ -214,6 +214,23 @@ func gateThatStaysShut(t *testing.T, engine string) {
 	expectEnds(t, res.Outcomes, map[string]int64{"close timed-out": 2})
 }
 
+// What the limit kept back is not late when it is raised.
+func TestRaisedLimitShiftsTheSchedule(t *testing.T) { pairtest.EachEngine(t, raisedLimitShifts) }
+
+func raisedLimitShifts(t *testing.T, engine string) {
+	pairtest.Descriptors(t)
+	pair := pairtest.New(t, pairtest.Options{Engine: engine, Client: client.Plan{Rate: 100, Connections: 10, Limit: 3}})
+	pair.Start()
+	standsAt(t, pair.Client, 3)
+	time.Sleep(150 * time.Millisecond)
+	pair.Client.SetLimit(10)
+	c, _ := pair.Finish()
+	pairtest.OnlyOK(t, 10, c.Outcomes)
+	if c.Late >= 7 {
+		t.Errorf("all %d that were kept back are late", c.Late)
+	}
+}
+
 // What cannot be done is said before any load.
 func TestGoroutinesCannotBePinned(t *testing.T) {
 	pairtest.Descriptors(t)

@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -9,7 +11,9 @@ import (
 	"twomsl/client"
 	"twomsl/internal/linux/nstest"
 	"twomsl/internal/pairtest"
+	"twomsl/internal/payload"
 	"twomsl/internal/scenario"
+	"twomsl/internal/teardown"
 	"twomsl/server"
 )
 
@@ -95,5 +99,23 @@ func acceptDelay(t *testing.T, engine string) {
 	pairtest.Until(t, "four are open", func() bool { return s.Progress().Opened == 4 })
 	if took := time.Since(begun); took < 55*time.Millisecond {
 		t.Errorf("four were accepted within %v", took)
+	}
+}
+
+// What the steps leave open is closed when the server stops.
+func TestStopClosesWhatStays(t *testing.T) { pairtest.EachEngine(t, stopClosesWhatStays) }
+
+func stopClosesWhatStays(t *testing.T, engine string) {
+	pairtest.Descriptors(t)
+	s, address := serve(t, server.Plan{Engine: engine, Steps: []teardown.Step{{Op: teardown.Stay}}})
+	c := dial(t, address)
+	write(t, c, payload.Request(64))
+	if _, err := io.ReadFull(c, make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	pairtest.OnlyOK(t, 1, stop(t, s).Outcomes)
+	must(t, c.SetReadDeadline(time.Now().Add(pairtest.Limit)))
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the client sees %v when the server has stopped", err)
 	}
 }

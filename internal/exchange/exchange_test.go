@@ -323,6 +323,13 @@ func TestConversations(t *testing.T) {
 			wantEnd(p, "EOF")
 			time.Sleep(100 * time.Millisecond)
 		}, after(func(o *outcome) { o.Asides = closeAside(tally.GaveUp) })},
+		{"a limit ends with its step", within(script(teardown.Say, teardown.ReadEOF, teardown.Gate, teardown.Close)), limit, func(p peer) {
+			p.exchanges()
+			time.Sleep(5 * time.Millisecond)
+			_ = p.CloseWrite()
+			time.Sleep(50 * time.Millisecond)
+			p.g.raise(6)
+		}, after(func(o *outcome) { o.First, o.EOFs = false, 1 })},
 		{"what is unread is left", script(teardown.AwaitData, teardown.Close), limit, func(p peer) {
 			p.hears(request)
 			p.says(append(response[:answered:answered], 1, 2, 3)...)
