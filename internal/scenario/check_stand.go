@@ -33,8 +33,11 @@ func (c *checker) standCounts() {
 	descriptors, sound := 0, true
 	for _, of := range c.s.Stand.all() {
 		most := mostStanding
-		if of.field == "listen" {
+		switch of.field {
+		case "listen":
 			most = mostListening
+		case "time_wait": // no process holds them
+			most = mostTimeWait
 		}
 		between(c, join("stand", of.field), of.n, 0, most)
 		sound = sound && of.n >= 0 && of.n <= most
