@@ -367,6 +367,9 @@ func (r *run) environment() record.Environment {
 		e.Unmeasured["ledger"] = "both sides share one namespace, and so its counters"
 		e.Unmeasured["offloads"] = "no link: both sides are in one namespace"
 	}
+	if r.scenario.Client.FastOpen.IsOn() {
+		e.Unmeasured["latency.connect"] = "with TCP_FASTOPEN_CONNECT nobody is told when the handshake is over"
+	}
 	return e
 }
 
