@@ -38,6 +38,7 @@ func lossTrial(t *testing.T, overrides ...string) *record.Trial {
 // A reset after a large response that write() took loses some of it in every connection, and the server counts each of
 // them as sent; the client's errno is all that tells.
 func TestNetNSResetLosesWhatServerWrote(t *testing.T) {
+	t.Parallel()
 	for _, family := range scenario.Families {
 		t.Run(string(family), func(t *testing.T) {
 			t.Parallel()
@@ -79,6 +80,7 @@ func TestNetNSResetAfterResponseLosesNothing(t *testing.T) {
 
 // A FIN loses nothing, however much is queued, whether close() waits for it or not; not even over a slow link.
 func TestNetNSFINLosesNothing(t *testing.T) {
+	t.Parallel()
 	for _, overrides := range [][]string{
 		{"close.how=fin"}, {"close.how=graceful"}, {"close.how=linger=2"}, {"close.how=fin", "family=ipv6"},
 		{"close.how=fin", "close.side=client"}, {"close.how=fin", "close.side=both"},
@@ -100,6 +102,7 @@ func TestNetNSFINLosesNothing(t *testing.T) {
 
 // What the closer leaves unread is lost to whoever wrote it: 64 bytes in each connection, and exactly these.
 func TestNetNSUnreadIsLost(t *testing.T) {
+	t.Parallel()
 	for _, side := range []string{"server", "client"} {
 		for _, family := range scenario.Families {
 			t.Run(side+" "+string(family), func(t *testing.T) {

@@ -25,6 +25,7 @@ func exhausting(t *testing.T, tuples int, overrides ...string) scenario.Scenario
 // Every (source address, destination address, destination port) has all ports of the range to itself, and only then
 // connect() fails: four addresses carry four times what one does.
 func TestNetNSTuplesMultiplyPorts(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name      string
 		tuples    int
@@ -92,6 +93,7 @@ func agrees(t *testing.T, got *record.Trial) {
 // bind() to an address takes a port for both destinations, and fails itself; IP_BIND_ADDRESS_NO_PORT leaves the choice
 // to connect(), which has them once for each. tcp_tw_reuse gives nothing back that bind() has chosen.
 func TestNetNSExplicitBindSharesPorts(t *testing.T) {
+	t.Parallel()
 	for _, family := range scenario.Families {
 		bound := []string{"client.bind=address", "server.ports=2", "family=" + string(family)}
 		t.Run("by bind() "+string(family), func(t *testing.T) {

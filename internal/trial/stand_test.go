@@ -54,6 +54,7 @@ func stands(t *testing.T, got *record.Trial, outside outsider, asked map[string]
 
 // All states side by side, exactly as many as asked for, by the record and by /proc/PID/net from outside.
 func TestNetNSStateMix(t *testing.T) {
+	t.Parallel()
 	for _, family := range scenario.Families {
 		t.Run(string(family), func(t *testing.T) {
 			t.Parallel()
@@ -79,6 +80,7 @@ func failures(t *record.Trial) (out []record.Outcome) {
 
 // Each state can be had alone: none leans on another's connections.
 func TestNetNSEachStateAlone(t *testing.T) {
+	t.Parallel()
 	for _, recipe := range teardown.Recipes {
 		field := strings.ToLower(string(recipe.State))
 		t.Run(field, func(t *testing.T) {
@@ -105,6 +107,7 @@ func standOf(t *testing.T, state record.State, n int) scenario.Stand {
 
 // Listeners are sockets, too: as many as are asked for stand, whatever the scenario's ports.
 func TestNetNSListenersStand(t *testing.T) {
+	t.Parallel()
 	for listen, ports := range map[int]string{5: "1", 1: "2", 3: "2"} {
 		t.Run(fmt.Sprint(listen), func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +130,7 @@ func TestNetNSListenersStand(t *testing.T) {
 // seconds.
 func TestNetNSStandRefills(t *testing.T) {
 	t.Parallel()
-	s := start(t, "state-mix", "load.hold=6s", "sysctl.server.net.ipv4.tcp_synack_retries=1")
+	s := start(t, "state-mix", "load.hold=4500ms", "sysctl.server.net.ipv4.tcp_synack_retries=1")
 	s.Stand = scenario.Stand{SynRecv: 12, Established: 5}
 	got := runTrial(t, s, Options{})
 	k := got.Stand
