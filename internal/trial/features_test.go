@@ -3,9 +3,13 @@
 package trial
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
+	"twomsl/internal/linux/nstest"
+	"twomsl/internal/peer"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 )
@@ -134,4 +138,17 @@ func TestNetNSAcceptDelay(t *testing.T) {
 		}
 		agrees(t, got)
 	})
+}
+
+// What this kernel refuses a socket keeps a trial from starting, as something that this machine cannot do.
+func TestNetNSUnsupportedOption(t *testing.T) {
+	t.Parallel()
+	nstest.Require(t)
+	s := start(t, "close-matrix", "client.fast_open=on", "sysctl.server.net.ipv4.tcp_fastopen=3")
+	s.Sysctl.Client = map[string]string{"net.ipv4.tcp_fastopen": "0"} // Check would not have it
+	got, err := Run(t.Context(), t.Context(), s, Options{Program: program})
+	var cannot *peer.CannotError
+	if got != nil || !errors.As(err, &cannot) || !strings.Contains(err.Error(), "TCP_FASTOPEN_CONNECT") {
+		t.Errorf("%v, %v", got, err)
+	}
 }

@@ -82,8 +82,12 @@ func TestNetNSResetAfterResponseLosesNothing(t *testing.T) {
 func TestNetNSFINLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, overrides := range [][]string{
-		{"close.how=fin"}, {"close.how=graceful"}, {"close.how=linger=2"}, {"close.how=fin", "family=ipv6"},
-		{"close.how=fin", "close.side=client"}, {"close.how=fin", "close.side=both"},
+		{"close.how=fin"},
+		{"close.how=graceful"},
+		{"close.how=linger=2"},
+		{"close.how=fin", "family=ipv6"},
+		{"close.how=fin", "close.side=client"},
+		{"close.how=fin", "close.side=both"},
 	} {
 		t.Run(overrides[0]+overrides[len(overrides)-1], func(t *testing.T) {
 			t.Parallel()
