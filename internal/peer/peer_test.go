@@ -273,7 +273,7 @@ func TestNetNSUnsupportedOptionTravels(t *testing.T) {
 	if !errors.As(err, &cannot) {
 		t.Fatalf("%T %v is no CannotError", err, err)
 	}
-	for _, part := range []string{"TCP_FASTOPEN_CONNECT", "EOPNOTSUPP", "Linux 4.11", "leave the option out"} {
+	for _, part := range []string{"TCP_FASTOPEN_CONNECT", "Linux 4.11", "leave the option out"} {
 		if !strings.Contains(cannot.Text, part) {
 			t.Errorf("%q says nothing of %q", cannot.Text, part)
 		}
