@@ -224,6 +224,24 @@ func workers(asked, most int) int {
 	return min(asked, most)
 }
 
+// workers is how many threads either side has. In a stand each group has one of its own, and the server has one.
+func (r *run) workers() record.SidePair[int] {
+	if r.scenario.Stand.Off() {
+		return record.SidePair[int]{
+			Client: workers(r.scenario.Client.Workers, r.scenario.Load.Concurrency), Server: r.serverWorkers(),
+		}
+	}
+	n := record.SidePair[int]{Server: 1}
+	for _, g := range r.stand.groups {
+		if g.recipe.FromServer {
+			n.Server++
+		} else {
+			n.Client++
+		}
+	}
+	return n
+}
+
 // length is how long a run may last at most.
 func (r *run) length() scenario.Duration {
 	return r.scenario.Load.Stop.After + r.scenario.Load.Hold + r.scenario.Client.Timeout
