@@ -40,7 +40,7 @@ func TestNetNSCloseIsJudged(t *testing.T) {
 			s := start(t, "close-matrix", append(overrides, "load.rate=max", "load.stop.connections=40")...)
 			got := runTrial(t, s, Options{})
 			agrees(t, got)
-			for _, w := range got.Warnings {
+			for _, w := range warnings(got) {
 				t.Errorf("warning %s: %s", w.Code, w.Text)
 			}
 			if got.Connections.OK != 40 {
@@ -63,7 +63,7 @@ func TestNetNSLedgerExplainsOrphans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := runTrial(t, start(t, "close-matrix", append(overrides, "load.rate=max", "load.stop.connections=40")...), Options{})
-			if len(got.Warnings) > 0 || *got.Ledger.Client.Unexplained != 0 || *got.Ledger.Server.Unexplained != 0 {
+			if len(warnings(got)) > 0 || *got.Ledger.Client.Unexplained != 0 || *got.Ledger.Server.Unexplained != 0 {
 				t.Errorf("warnings %+v, unexplained %d and %d", got.Warnings, *got.Ledger.Client.Unexplained, *got.Ledger.Server.Unexplained)
 			}
 			if entered := *got.Ledger.Client.Entered + *got.Ledger.Server.Entered; entered != 40 {

@@ -146,13 +146,13 @@ func (r *run) scheduleLate(t *record.Trial) *record.Warning {
 
 func (r *run) stolen(t *record.Trial) *record.Warning {
 	e := t.Environment
-	whole := (t.Phases.LoadSeconds + t.Phases.HoldSeconds) * float64(e.CPUs)
+	whole := r.stealOver.Seconds() * float64(e.CPUs)
 	if e.StealSeconds == nil || whole == 0 || *e.StealSeconds < stealShare*whole {
 		return nil
 	}
 	return &record.Warning{
 		Code:   "steal",
-		Text:   fmt.Sprintf("the hypervisor took %.1f s of processor time during the run", *e.StealSeconds),
+		Text:   fmt.Sprintf("the hypervisor took %.2f s of processor time during the run", *e.StealSeconds),
 		Advice: "timings are doubtful: repeat on a quieter machine; counts are not touched",
 		Spoils: timings,
 	}

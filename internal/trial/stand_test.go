@@ -30,7 +30,7 @@ func (o *outsider) watch(m Moment) {
 func stands(t *testing.T, got *record.Trial, outside outsider, asked map[string]int) {
 	t.Helper()
 	k := got.Stand
-	if k == nil || k.WorstDeviation != 0 || k.Looks == 0 || got.Phases.HoldSeconds == 0 || len(got.Warnings) != 0 {
+	if k == nil || k.WorstDeviation != 0 || k.Looks == 0 || got.Phases.HoldSeconds == 0 || len(warnings(got)) != 0 {
 		t.Fatalf("stand %+v, warnings %+v", k, got.Warnings)
 	}
 	if outside.err != nil || outside.seen == nil {
@@ -88,7 +88,7 @@ func TestNetNSEachStateAlone(t *testing.T) {
 			s := start(t, "state-mix", "load.hold=300ms")
 			s.Stand = standOf(t, recipe.State, 7)
 			got := runTrial(t, s, Options{})
-			if k := got.Stand; k.WorstDeviation != 0 || k.Standing[recipe.State] != 7 || len(got.Warnings) != 0 {
+			if k := got.Stand; k.WorstDeviation != 0 || k.Standing[recipe.State] != 7 || len(warnings(got)) != 0 {
 				t.Errorf("%+v, warnings %+v", k, got.Warnings)
 			}
 		})
