@@ -255,6 +255,53 @@ func TestNetNSPrepareOnceOnly(t *testing.T) {
 	refuses(t, p.server, do, "nothing is prepared", "start", "progress", "stop", "standing", "split", "finish")
 }
 
+// An option that the kernel refuses comes to the conductor as something that this machine cannot do, with the option's
+// name, before any load; another mistake does not.
+func TestNetNSUnsupportedOptionTravels(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	written, err := p.client.Sysctls(t.Context(), Settings{Settings: []sysctl.Setting{
+		{Key: "net.ipv4.tcp_fastopen", Value: "0"}, // connect() may not send data with its SYN
+	}})
+	if err != nil || len(written.Refused) > 0 {
+		t.Fatal(written, err)
+	}
+	plan := p.clientPlan(t)
+	plan.Client.Socket.FastOpen = true
+	_, err = p.client.Prepare(t.Context(), plan)
+	var cannot *CannotError
+	if !errors.As(err, &cannot) {
+		t.Fatalf("%T %v is no CannotError", err, err)
+	}
+	for _, part := range []string{"TCP_FASTOPEN_CONNECT", "Linux 4.11", "leave the option out"} {
+		if !strings.Contains(cannot.Text, part) {
+			t.Errorf("%q says nothing of %q", cannot.Text, part)
+		}
+	}
+	if _, err := p.client.Hello(t.Context()); err != nil {
+		t.Errorf("the peer no longer answers: %v", err)
+	}
+	bad := p.serverPlan(t)
+	bad.Server.Listen = []netip.AddrPort{netip.MustParseAddrPort("203.0.113.1:80")}
+	if _, err := p.server.Prepare(t.Context(), bad); err == nil || errors.As(err, &cannot) {
+		t.Errorf("a wrong address is taken for what this machine cannot do: %v", err)
+	}
+}
+
+// What is this machine's and not the program's, by the error's kind and however deep it is wrapped.
+func TestCannot(t *testing.T) {
+	for err, want := range map[error]bool{
+		fmt.Errorf("client: %w", &linux.UnsupportedError{Option: "X", Since: "9.9", Err: linux.EAGAIN}): true,
+		fmt.Errorf("link: %w", &lab.UnavailableError{What: "X"}):                                        true,
+		errors.New("X"): false,
+		linux.EAGAIN:    false,
+	} {
+		if cannot(err) != want {
+			t.Errorf("%v: %v", err, !want)
+		}
+	}
+}
+
 // loopbackPair is good for plans alone.
 func loopbackPair() *pair {
 	return &pair{

@@ -108,7 +108,7 @@ func (r *run) notJudged(t *record.Trial) string {
 		return "both sides share one namespace, and so its counters"
 	case established(t) == 0:
 		return "no connection was established"
-	case r.client.result.Client == nil || r.server.result.Server == nil:
+	case r.client.result == nil || r.client.result.Client == nil || r.server.result == nil || r.server.result.Server == nil:
 		return "a side has told nothing"
 	}
 	if n := r.spoiled(t); n > 0 {

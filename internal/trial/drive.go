@@ -99,7 +99,7 @@ func (r *run) pause(soft context.Context, d time.Duration) bool {
 
 // look asks both peers how far they are.
 func (r *run) look(phase string) {
-	for _, s := range []*side{r.client, r.server} {
+	for _, s := range r.active() {
 		r.ask(s, func(ctx context.Context) error { //nolint:errcheck // ask has taken note
 			p, err := s.remote.Progress(ctx, len(s.samples))
 			if err == nil {
@@ -186,7 +186,7 @@ func (r *run) settle() {
 
 // split takes a full count on both sides.
 func (r *run) split() {
-	for _, s := range []*side{r.client, r.server} {
+	for _, s := range r.active() {
 		r.ask(s, s.remote.Split) //nolint:errcheck // ask has taken note
 	}
 }
@@ -226,7 +226,7 @@ func (r *run) drain() {
 // finish takes the last counts of both sides; a side that has died keeps what it told before.
 func (r *run) finish() {
 	f := peer.Finish{LifeLeast: scenario.Duration(r.life.least), LifeMost: scenario.Duration(r.life.most)}
-	for _, s := range []*side{r.client, r.server} {
+	for _, s := range r.active() {
 		r.ask(s, func(ctx context.Context) error { //nolint:errcheck // ask has taken note
 			res, err := s.remote.Finish(ctx, f)
 			if err != nil {

@@ -49,14 +49,54 @@ func (r *run) foresee() error {
 		usable = int64(pr.Size())
 	}
 	taken := r.taken(set)
-	f := Forecast(r.scenario, taken.least, taken.most, usable, len(r.tuples))
-	f.HowTaken = taken.how
-	for range r.tuples {
+	sharing, how := shared(r.scenario.Client)
+	if how != "" && taken.most > 0 && len(r.destinations) > 1 {
+		taken.how += "; " + how
+	}
+	for i := range r.tuples {
+		n := sharing(usable, i%len(r.destinations), len(r.destinations))
+		f := Forecast(r.scenario, taken.least, taken.most, n, len(r.tuples))
+		f.HowTaken = taken.how
 		r.ranges = append(r.ranges, pr)
 		r.forecast = append(r.forecast, f)
 	}
 	return nil
 }
+
+// A sharing gives how many of a source's ports the n-th of its destinations gets.
+type sharing func(ports int64, n, destinations int) int64
+
+// shared tells what the destinations of one source leave each other of its ports: where connect() chooses, a port is
+// taken for one destination; where bind() does, for all of them.
+func shared(c scenario.Client) (by sharing, how string) {
+	switch {
+	case c.Bind.Mode == scenario.BindPorts && !rebinds(c):
+		return func(ports int64, n, _ int) int64 {
+			if n > 0 {
+				return 0
+			}
+			return ports
+		}, "bind() has each port for the first destination in turn, and for no other"
+	case bindChooses(c):
+		return func(ports int64, n, destinations int) int64 {
+			share := ports / int64(destinations)
+			if int64(n) < ports%int64(destinations) {
+				share++
+			}
+			return share
+		}, "bind() takes a port for all destinations, which go through in turn"
+	}
+	return func(ports int64, _, _ int) int64 { return ports }, ""
+}
+
+// bindChooses tells whether bind() chooses the port, before it is known where the connection goes.
+func bindChooses(c scenario.Client) bool {
+	address := c.Bind.Mode == scenario.BindAddress || c.Bind.Mode != scenario.BindPorts && c.Addresses > 1
+	return address && c.BindAddressNoPort == scenario.Off
+}
+
+// rebinds tells whether bind() may name a port that another connection of the client has.
+func rebinds(c scenario.Client) bool { return c.ReuseAddress.IsOn() || c.ReusePort.IsOn() }
 
 // taken is how long a closed connection's port stays taken on the client.
 func (r *run) taken(set map[string]string) life {
@@ -66,7 +106,12 @@ func (r *run) taken(set map[string]string) life {
 	}
 	reuse := set["net.ipv4.tcp_tw_reuse"]
 	timestamps := set["net.ipv4.tcp_timestamps"] != "0" && r.server.ready.Effective["net.ipv4.tcp_timestamps"] != "0"
-	if !timestamps || reuse != "1" && !(reuse == "2" && s.Topology != scenario.Veth) {
+	switch {
+	case !timestamps || bindChooses(s.Client): // what bind() has chosen is never handed out again
+		return r.life
+	case s.Client.Bind.Mode == scenario.BindPorts && rebinds(s.Client):
+		return life{how: "connect() takes the TIME_WAIT of a port that bind() named over at once, whatever tcp_tw_reuse says"}
+	case s.Client.Bind.Mode == scenario.BindPorts || reuse != "1" && !(reuse == "2" && s.Topology != scenario.Veth):
 		return r.life
 	}
 	delay := time.Second
@@ -112,13 +157,13 @@ func Forecast(s scenario.Scenario, least, most time.Duration, usable int64, tupl
 		full := float64(usable) / most.Seconds()
 		lasts := math.Floor(full*10) / 10
 		f.FullPerSecond, f.RateThatLasts = &full, &lasts
-		if s.Client.LocalPortRange.Off() {
+		if s.Client.LocalPortRange.Off() && s.Client.Bind.Mode != scenario.BindPorts { // a port that is named is not looked for
 			cliff := full / 2
 			f.CliffPerSecond = &cliff
 		}
 	}
 	if s.Load.Rate == scenario.Max {
-		if most >= timeWaitLen {
+		if (most >= timeWaitLen || least >= s.Load.Stop.After.Std() && least > 0) && withinCount(s, usable, tuples) {
 			f.ExhaustedAfter = &usable
 		}
 		return f
@@ -133,9 +178,13 @@ func Forecast(s scenario.Scenario, least, most time.Duration, usable int64, tupl
 	return f
 }
 
-// withinCount tells whether a load that stops at a number of connections gets that far.
+// withinCount tells whether a load that stops at a number of connections gets beyond the ports.
 func withinCount(s scenario.Scenario, usable int64, tuples int) bool {
 	n := s.Load.Stop.Connections
+	// A goal on the client that alone closes first is as many connections.
+	if g := s.Load.Stop.TimeWait; g != nil && g.Side == scenario.ClientSide && s.Close.Side == scenario.ClientSide {
+		n = g.Count
+	}
 	return n == 0 || n > usable*int64(tuples)
 }
 

@@ -61,6 +61,9 @@ func (r *run) goalNotReached(t *record.Trial) *record.Warning {
 }
 
 func (r *run) rangeNotFilled(t *record.Trial) *record.Warning {
+	if failed(t, record.AddrInUse) > 0 {
+		return nil // bind() found none left
+	}
 	for _, p := range t.Ports {
 		if p.Forecast.ExhaustedAfter == nil || p.FirstExhaustionSeconds != nil || t.Phases.LoadSeconds < r.life.least.Seconds() {
 			continue
@@ -143,13 +146,13 @@ func (r *run) scheduleLate(t *record.Trial) *record.Warning {
 
 func (r *run) stolen(t *record.Trial) *record.Warning {
 	e := t.Environment
-	whole := (t.Phases.LoadSeconds + t.Phases.HoldSeconds) * float64(e.CPUs)
+	whole := r.stealOver.Seconds() * float64(e.CPUs)
 	if e.StealSeconds == nil || whole == 0 || *e.StealSeconds < stealShare*whole {
 		return nil
 	}
 	return &record.Warning{
 		Code:   "steal",
-		Text:   fmt.Sprintf("the hypervisor took %.1f s of processor time during the run", *e.StealSeconds),
+		Text:   fmt.Sprintf("the hypervisor took %.2f s of processor time during the run", *e.StealSeconds),
 		Advice: "timings are doubtful: repeat on a quieter machine; counts are not touched",
 		Spoils: timings,
 	}
@@ -169,10 +172,15 @@ func (r *run) hostSettings(t *record.Trial) *record.Warning {
 }
 
 // oddRange: plain connect() steps through its range by two and may leave one port of an odd number untried
-// (__inet_hash_connect), so a forecast to the port is one too high.
+// (__inet_hash_connect), so a forecast to the port is one too high. So does bind(), with a range of the socket's own, too
+// (inet_csk_find_open_port).
 func (r *run) oddRange(t *record.Trial) *record.Warning {
+	c := r.scenario.Client
+	if c.Bind.Mode == scenario.BindPorts || !c.LocalPortRange.Off() && !bindChooses(c) {
+		return nil
+	}
 	for _, p := range t.Ports {
-		if p.Forecast.ExhaustedAfter == nil || p.Range.Size()%2 == 0 || !r.scenario.Client.LocalPortRange.Off() {
+		if p.Forecast.ExhaustedAfter == nil || p.Range.Size()%2 == 0 {
 			continue
 		}
 		return &record.Warning{

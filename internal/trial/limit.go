@@ -16,6 +16,7 @@ const (
 	byGenerator = "generator"
 	byKernel    = "kernel"
 	byServer    = "server"
+	byLink      = "link"
 	byWaiting   = "waiting"
 )
 
@@ -41,8 +42,35 @@ func (r *run) limitedBy(t *record.Trial) (who, why string) {
 		return byServer, fmt.Sprintf("the server's workers were busy %s, %s of it in the kernel; the client's %s",
 			percent(server.busy), percent(1-server.user), percent(client.busy))
 	}
+	if full, way := r.linkShare(t); full >= linkFull {
+		return byLink, fmt.Sprintf("the way to the %s carried %s of what %s lets through, headers included", way, percent(full),
+			r.scenario.Link.Rate)
+	}
 	return byWaiting, fmt.Sprintf("the workers were busy %s (client) and %s (server): connections waited for each other",
 		percent(client.busy), percent(server.busy))
+}
+
+// linkFull is the share of what the link could have carried from which on it was the limit. It is far below one: with a
+// handshake and an end to each connection, and segments lost at a full queue, a narrow link is never busy all the time.
+const linkFull = 0.5
+
+// headers is what each segment adds to its bytes: Ethernet, IP, and TCP with timestamps.
+var headers = map[scenario.Family]int64{scenario.IPv4: 14 + 20 + 32, scenario.IPv6: 14 + 40 + 32}
+
+// linkShare is how much of what the link could have carried went over it, in the fuller direction, and which that is.
+func (r *run) linkShare(t *record.Trial) (share float64, way string) {
+	rate := r.scenario.Link.Rate
+	if rate == 0 || t.Bytes.ToServer == nil || t.Bytes.ToClient == nil {
+		return 0, ""
+	}
+	carries := float64(rate) / 8 * t.Phases.LoadSeconds
+	each := headers[r.scenario.Family]
+	toServer := float64(t.Bytes.ToServer.Read+each*t.Sides.Client.Counters["Tcp.OutSegs"]) / carries
+	toClient := float64(t.Bytes.ToClient.Read+each*t.Sides.Server.Counters["Tcp.OutSegs"]) / carries
+	if toServer > toClient {
+		return toServer, string(scenario.ServerSide)
+	}
+	return toClient, string(scenario.ClientSide)
 }
 
 // use is a side's processor time: as a share of what its workers could have had, and of that the program's own part.

@@ -224,6 +224,24 @@ func workers(asked, most int) int {
 	return min(asked, most)
 }
 
+// workers is how many threads either side has. In a stand each group has one of its own, and the server has one.
+func (r *run) workers() record.SidePair[int] {
+	if r.scenario.Stand.Off() {
+		return record.SidePair[int]{
+			Client: workers(r.scenario.Client.Workers, r.scenario.Load.Concurrency), Server: r.serverWorkers(),
+		}
+	}
+	n := record.SidePair[int]{Server: 1}
+	for _, g := range r.stand.groups {
+		if g.recipe.FromServer {
+			n.Server++
+		} else {
+			n.Client++
+		}
+	}
+	return n
+}
+
 // length is how long a run may last at most.
 func (r *run) length() scenario.Duration {
 	return r.scenario.Load.Stop.After + r.scenario.Load.Hold + r.scenario.Client.Timeout
@@ -298,7 +316,8 @@ func (r *run) watch(of scenario.Side) peer.Watch {
 		declared, w.Tuples = r.strategy.Expect.Client, r.tuples
 	}
 	for _, state := range record.States {
-		if declared.States[state] != "" {
+		// TIME_WAIT is on its way nowhere in any run.
+		if state != record.TimeWait && declared.States[state] != "" {
 			w.Standing = append(w.Standing, state)
 		}
 	}

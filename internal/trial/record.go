@@ -33,9 +33,7 @@ func (r *run) record() (*record.Trial, error) {
 			Name: s.Name, Title: s.Title, Topology: string(s.Topology), Family: string(s.Family),
 			CloseSide: string(s.Close.Side), Linger: s.Close.Linger.String(), Goal: r.goalRecord(), Spec: spec,
 		},
-		Workers: record.SidePair[int]{
-			Client: workers(s.Client.Workers, s.Load.Concurrency), Server: workers(s.Server.Workers, s.Load.Concurrency),
-		},
+		Workers:  r.workers(),
 		Phases:   record.Phases{LoadSeconds: r.loadSeconds, HoldSeconds: r.holdSeconds, StoppedBy: r.stoppedBy},
 		Outcomes: []record.Outcome{}, Ports: []record.Tuple{}, Warnings: []record.Warning{},
 	}
@@ -366,6 +364,9 @@ func (r *run) environment() record.Environment {
 	if r.scenario.Topology != scenario.Veth {
 		e.Unmeasured["ledger"] = "both sides share one namespace, and so its counters"
 		e.Unmeasured["offloads"] = "no link: both sides are in one namespace"
+	}
+	if r.scenario.Client.FastOpen.IsOn() {
+		e.Unmeasured["latency.connect"] = "with TCP_FASTOPEN_CONNECT nobody is told when the handshake is over"
 	}
 	return e
 }

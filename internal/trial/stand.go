@@ -58,6 +58,7 @@ func (r *run) prepareStand(clients, servers []netip.Addr) error {
 	here := peer.Prepare{Watch: peer.Watch{IPv6: r.scenario.Family == scenario.IPv6, OwnNamespace: true, Standing: allStates()}}
 	there := here
 	plan := r.serverPlan()
+	plan.Listen = r.listeners()
 	plan.Workers, plan.Steps, plan.LeavesTimeWait, plan.Meter = 1, []teardown.Step{{Op: teardown.Stay}}, false, 0
 	plan.Timeout = r.length()
 	for _, g := range r.stand.groups {
@@ -83,6 +84,22 @@ func (r *run) prepareStand(clients, servers []netip.Addr) error {
 	}
 	r.client.ready, err = r.client.remote.Prepare(r.hard, here)
 	return err
+}
+
+// listeners are as many as are asked to stand, at ports that nobody goes to where there are more than the scenario's.
+func (r *run) listeners() []netip.AddrPort {
+	all, asked := slices.Clone(r.destinations), r.scenario.Stand.Listen
+	first := all[0]
+	for port := uint16(1); len(all) < asked; port++ { // comes round at the last port, and passes over 0
+		next := netip.AddrPortFrom(first.Addr(), first.Port()+port)
+		if next.Port() != 0 && !slices.Contains(all, next) {
+			all = append(all, next)
+		}
+	}
+	if asked > 0 {
+		return all[:asked]
+	}
+	return all
 }
 
 // layOutGroups gives the states that are asked for their addresses: TIME_WAIT as many as the scenario says, since one
@@ -164,17 +181,19 @@ func allStates() (out []record.State) {
 	return out
 }
 
-// active are the sides that take part: a client without groups has nothing to start.
+// active are the sides that take part, the client first: one without groups was never prepared and has nothing to tell.
 func (r *run) active() []*side {
 	if r.client.ready.Effective == nil {
 		return []*side{r.server}
 	}
-	return []*side{r.server, r.client}
+	return []*side{r.client, r.server}
 }
 
 // bringUp opens the groups' connections until as many stand in each state as were asked for.
 func (r *run) bringUp(soft context.Context) {
-	r.begin(r.active()...)
+	sides := r.active()
+	slices.Reverse(sides) // the server listens before anybody comes
+	r.begin(sides...)
 	limit := r.scenario.Load.Stop.After.Std()
 	for r.failure == nil && r.elapsed() < limit {
 		if !r.pause(soft, settleEvery) {

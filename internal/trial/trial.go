@@ -74,6 +74,7 @@ func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (*record.
 		return nil, r.explain(err)
 	}
 	steal, stealKnown := machine.Steal("")
+	began := time.Now()
 	if s.Stand.Off() {
 		r.load(soft)
 		r.hold(soft)
@@ -84,7 +85,7 @@ func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (*record.
 	r.finish()
 	if after, ok := machine.Steal(""); ok && stealKnown {
 		d := after - steal
-		r.steal = &d
+		r.steal, r.stealOver = &d, time.Since(began)
 	}
 	return r.record()
 }
@@ -109,6 +110,7 @@ type run struct {
 	ranges       []record.PortRange
 	warnings     []record.Warning
 	steal        *float64
+	stealOver    time.Duration // how long it was looked at
 
 	epoch       int64
 	limit       int64 // connections allowed so far, where there is a goal

@@ -24,6 +24,7 @@ import (
 
 // The test binary plays the program: a lab starts it again as its first process and as each peer.
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every process of a lab takes a second to end under -race
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "lab-init":
@@ -90,6 +91,19 @@ func runTrial(t *testing.T, s scenario.Scenario, opt Options) *record.Trial {
 	return got
 }
 
+// aboutMachine are warnings that a busy machine gives any run, and that no count is spoilt by.
+var aboutMachine = []string{"steal", "schedule-late", "generator-saturated"}
+
+// warnings are those that say something of the run itself.
+func warnings(t *record.Trial) (out []record.Warning) {
+	for _, w := range t.Warnings {
+		if !slices.Contains(aboutMachine, w.Code) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
 func warned(t *record.Trial, code string) bool {
 	return slices.ContainsFunc(t.Warnings, func(w record.Warning) bool { return w.Code == code })
 }
@@ -138,7 +152,7 @@ func TestNetNSIncident(t *testing.T) {
 	if *l.Entered != *l.FirstCloses || *l.Entered != got.Connections.OK {
 		t.Errorf("TcpExtTW %d, server's closes %d, connections %d: all should be equal", *l.Entered, *l.FirstCloses, got.Connections.OK)
 	}
-	if got.Scenario.Goal.ReachedSeconds == nil || got.Phases.StoppedBy != "time_wait" || len(got.Warnings) != 0 {
+	if got.Scenario.Goal.ReachedSeconds == nil || got.Phases.StoppedBy != "time_wait" || len(warnings(got)) != 0 {
 		t.Errorf("goal %+v, stopped by %s, warnings %+v", got.Scenario.Goal, got.Phases.StoppedBy, got.Warnings)
 	}
 }
