@@ -70,7 +70,7 @@ func optionsPlan(at netip.Addr, s Socket) Plan {
 }
 
 // optionsOf makes a socket as a worker does, and reads every option of the table back.
-func optionsOf(t *testing.T, at netip.Addr, s Socket) map[string]string {
+func setOn(t *testing.T, at netip.Addr, s Socket) map[string]string {
 	t.Helper()
 	c, err := New(optionsPlan(at, s))
 	if err != nil {
@@ -98,14 +98,14 @@ func TestNetNSOptionsReachTheSocket(t *testing.T) {
 		return
 	}
 	for _, at := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()} {
-		plain := optionsOf(t, at, Socket{})
+		plain := setOn(t, at, Socket{})
 		for _, o := range options {
 			r, known := readBack[o.name]
 			if !known {
 				t.Errorf("nobody reads %s back", o.name)
 				continue
 			}
-			for name, got := range optionsOf(t, at, r.asked) {
+			for name, got := range setOn(t, at, r.asked) {
 				want := plain[name]
 				if name == o.name {
 					want = r.want

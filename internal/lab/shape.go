@@ -41,6 +41,22 @@ func Shape(l scenario.Link) error {
 	return cannotShape(err)
 }
 
+// Buffer puts a queue before the link's end in this process's namespace. Without one, a segment for which the other side
+// has no room is a failed send, and a SYN_RECV whose SYN-ACK cannot be sent again is given up (reqsk_timer_handler): so
+// many of them would vanish whose timers end in the same tick. With a queue the segment is merely lost.
+func Buffer() error {
+	link, err := netlink.LinkByName(Link)
+	if err != nil {
+		return fmt.Errorf("link %s: %w", Link, err)
+	}
+	return cannotShape(netlink.QdiscReplace(&netlink.GenericQdisc{
+		QdiscAttrs: netlink.QdiscAttrs{
+			LinkIndex: link.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT,
+		},
+		QdiscType: "pfifo",
+	}))
+}
+
 // burst is how many bytes may leave at once after a pause: what the rate carries in a tick of 4 ms, but two frames at
 // least, since a packet larger than the bucket could never leave. A GSO packet that is larger is cut up into its
 // segments (tbf_segment), so it need not fit.

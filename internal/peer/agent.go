@@ -176,6 +176,9 @@ func (a *agent) network(_ context.Context, n Network) (none, error) {
 	if err := lab.SetUpLink(n.Addresses); err != nil {
 		return none{}, err
 	}
+	if n.Buffered && n.Link.Rate == 0 { // a link with a rate has its queue
+		return none{}, lab.Buffer()
+	}
 	return none{}, lab.Shape(n.Link)
 }
 

@@ -34,6 +34,7 @@ type Hello struct {
 type Network struct {
 	Addresses []netip.Prefix `json:"addresses"`
 	Link      scenario.Link  `json:"link"`
+	Buffered  bool           `json:"buffered"` // see lab.Buffer
 }
 
 // Holds are the packet holds that stand from now on, instead of those that stood.

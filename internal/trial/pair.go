@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -125,7 +126,9 @@ func (r *run) greet(s *side, addrs []netip.Prefix, own map[string]string) (err e
 		s.addresses = append(s.addresses, a.Addr().String())
 	}
 	if r.scenario.Topology == scenario.Veth {
-		if err := s.remote.Network(r.hard, peer.Network{Addresses: addrs, Link: r.scenario.Link}); err != nil {
+		if err := s.remote.Network(r.hard, peer.Network{
+			Addresses: addrs, Link: r.scenario.Link, Buffered: !r.scenario.Stand.Off(),
+		}); err != nil {
 			return err
 		}
 	}
@@ -151,11 +154,17 @@ func (r *run) settings(s *side, own map[string]string) (out []sysctl.Setting, re
 	if _, there := s.hello.Defaults[rtoMin]; there && r.strategy.FirstFINsLost {
 		out = append(out, sysctl.Setting{Key: rtoMin, Value: patientRTO})
 	}
+	if n := r.synQueue(); s == r.server && n > defaultSomaxconn {
+		out = append(out, sysctl.Setting{Key: "net.core.somaxconn", Value: strconv.Itoa(n)})
+	}
 	for _, m := range []map[string]string{r.scenario.Sysctl.Both, own} {
 		out = append(out, sysctl.Ordered(m)...)
 	}
 	return out, refused
 }
+
+// defaultSomaxconn is what a namespace starts with (Linux 5.4): listen() gets no more.
+const defaultSomaxconn = 4096
 
 // Where first FINs are dropped, the second ones come after the retransmission timeout, and both sides must have closed
 // by then: a second is longer than a busy machine keeps one of them waiting (Linux 6.11; before, it is 0.2 s).

@@ -34,6 +34,7 @@ type group struct {
 	number  int   // there
 	limit   int64 // connections allowed so far
 	gate    int64 // that may pass their gate
+	refills int
 	seen    *int64
 	seenAt  time.Duration // since when that many stand
 }
@@ -61,6 +62,7 @@ func (r *run) prepareStand(clients, servers []netip.Addr) error {
 	plan.Listen = r.listeners()
 	plan.Workers, plan.Steps, plan.LeavesTimeWait, plan.Meter = 1, []teardown.Step{{Op: teardown.Stay}}, false, 0
 	plan.Timeout = r.length()
+	plan.Backlog = max(plan.Backlog, r.synQueue())
 	for _, g := range r.stand.groups {
 		if !g.recipe.FromServer {
 			g.peer, g.number = r.client, len(here.Groups)
@@ -85,6 +87,13 @@ func (r *run) prepareStand(clients, servers []netip.Addr) error {
 	r.client.ready, err = r.client.remote.Prepare(r.hard, here)
 	return err
 }
+
+// synQueue is the backlog that so many SYN_RECV take: past half of it the kernel drops those that have waited longest
+// (reqsk_timer_handler).
+func (r *run) synQueue() int { return min(4*r.scenario.Stand.SynRecv, mostBacklog) }
+
+// mostBacklog is what net.core.somaxconn takes and listen() may ask for here.
+const mostBacklog = 65535
 
 // listeners are as many as are asked to stand, at ports that nobody goes to where there are more than the scenario's.
 func (r *run) listeners() []netip.AddrPort {
@@ -245,11 +254,18 @@ func (r *run) carryOn(g *group, short int64) {
 	if p.InFlight() > 0 || short <= 0 || !r.quiet(g) {
 		return
 	}
+	if g.refills++; g.refills > g.mostRefills(r.scenario.Load.Hold.Std()) || p.Failed > g.asked {
+		return // more of the same would help no more: the warning says what is missing
+	}
 	g.limit += short
 	r.ask(g.peer, func(ctx context.Context) error { //nolint:errcheck // ask has taken note
 		return g.peer.remote.GroupLimit(ctx, g.number, g.limit)
 	})
 }
+
+// mostRefills bounds how often a group may open what is missing: a few tries at the beginning, and one for each second of
+// the hold, in which sockets expire at their own times.
+func (g *group) mostRefills(hold time.Duration) int { return 5 + int(hold/time.Second) }
 
 // serverHasDoneItsPart tells whether the server has accepted every connection that it can, and done its steps on it.
 func (r *run) serverHasDoneItsPart() bool {

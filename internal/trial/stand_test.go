@@ -126,6 +126,33 @@ func TestNetNSListenersStand(t *testing.T) {
 	}
 }
 
+// Thousands of SYN_RECV stand as still as a few: the queue of the listener has room for them, and a SYN,ACK that finds
+// none on the link is lost, not failed. Their timers end at the same moment, a second after they began.
+func TestNetNSManySynRecv(t *testing.T) {
+	t.Parallel()
+	s := start(t, "state-mix", "load.hold=2500ms")
+	s.Stand = scenario.Stand{SynRecv: 5000}
+	got := runTrial(t, s, Options{})
+	if k := got.Stand; k.WorstDeviation != 0 || k.Least[record.SynRecv] != 5000 || got.Connections.Attempted > 5100 {
+		t.Errorf("%+v, %d opened, warnings %+v", k, got.Connections.Attempted, got.Warnings)
+	}
+}
+
+// What cannot be had is not tried for ever: a hundred ports carry a hundred connections.
+func TestNetNSStandGivesUp(t *testing.T) {
+	t.Parallel()
+	s := start(t, "state-mix", "load.hold=1s", "load.stop.after=4s")
+	s.Stand = scenario.Stand{Established: 300}
+	s.Sysctl.Client = map[string]string{"net.ipv4.ip_local_port_range": "40000 40099"}
+	got := runTrial(t, s, Options{})
+	if !warned(got, "stand-not-reached") || got.Stand.Standing[record.Established] != 100 {
+		t.Errorf("%+v, warnings %+v", got.Stand, got.Warnings)
+	}
+	if n := got.Connections.Attempted; n > 300+300 {
+		t.Errorf("%d connections were tried for 300", n)
+	}
+}
+
 // What does not live as long as the hold is opened anew: with one retry of its SYN,ACK a SYN_RECV is gone after three
 // seconds.
 func TestNetNSStandRefills(t *testing.T) {
