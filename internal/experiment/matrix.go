@@ -249,7 +249,11 @@ func (r *Row) RowRecord(t *record.Trial, err error) record.MatrixRow {
 	out.Contradictions = append(out.Contradictions, c.Contradictions...)
 	out.Connections, out.OK, out.Failed = t.Connections.Attempted, t.Connections.OK, t.Connections.Failed
 	out.HiddenRetries = t.Connections.HiddenRetries
-	out.Warnings = append(out.Warnings, t.Warnings...)
+	for _, w := range t.Warnings {
+		if w.Code != "schedule-late" { // which spoils times that a row does not tell; the trial's record keeps it
+			out.Warnings = append(out.Warnings, w)
+		}
+	}
 	costs(&out, t)
 	return out
 }

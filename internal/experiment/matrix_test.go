@@ -161,6 +161,7 @@ func TestRowRecord(t *testing.T) {
 	trial.Sides.Client.Samples = []record.Sample{{PortsInUse: []int64{1, 1}}, {PortsInUse: []int64{20, 30}}, {}}
 	trial.Ledger.Client.Reused, trial.Ledger.Server.Replaced = number(4), number(5)
 	trial.Restart = &record.Restart{Errno: "EADDRINUSE"}
+	trial.Warnings = []record.Warning{{Code: "schedule-late"}, {Code: "tw-overflow"}}
 	got := r.RowRecord(trial, nil)
 	told := []any{
 		got.Trial, got.ResetsSeenByPeer, *got.BytesLost, *got.ConnectionsLost, *got.PortsPerConn, *got.CPUUSPerConn.Client,
@@ -174,6 +175,9 @@ func TestRowRecord(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Error(diff)
+	}
+	if w := got.Warnings; len(w) != 1 || w[0].Code != "tw-overflow" {
+		t.Errorf("%+v", w)
 	}
 	trial.Bytes.ByConnection.Unmatched = 1
 	if got := r.RowRecord(trial, nil); got.ConnectionsLost != nil {
