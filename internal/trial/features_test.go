@@ -5,6 +5,8 @@ package trial
 import (
 	"errors"
 	"fmt"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -151,4 +153,33 @@ func TestNetNSUnsupportedOption(t *testing.T) {
 	if got != nil || !errors.As(err, &cannot) || !strings.Contains(err.Error(), "TCP_FASTOPEN_CONNECT") {
 		t.Errorf("%v, %v", got, err)
 	}
+}
+
+// Connections that stay open have their keepalive timers, each of them where the option is asked for and none elsewhere.
+func TestNetNSKeepAlive(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[string]int{"70s/11s/4": 15, "off": 0} {
+		t.Run(strings.ReplaceAll(asked, "/", " "), func(t *testing.T) {
+			t.Parallel()
+			s := start(t, "close-matrix", "close.how=leak", "client.keep_alive="+asked, "load.rate=max",
+				"load.stop.connections=15", "load.hold=300ms")
+			var seen string
+			var late error
+			got := runTrial(t, s, Options{Watch: func(m Moment) {
+				if m.Phase == "hold" && seen == "" {
+					seen, late = timers(m.PID.Client)
+				}
+			}})
+			if late != nil || strings.Count(seen, "CLOSE-WAIT") != 15 || strings.Count(seen, "timer:(keepalive,1min") != want {
+				t.Errorf("%v: want %d keepalive timers of 70 s in\n%s", late, want, seen)
+			}
+			agrees(t, got)
+		})
+	}
+}
+
+// timers lists the sockets of a process's namespace with their timers.
+func timers(pid int) (string, error) {
+	out, err := exec.Command("nsenter", "--net=/proc/"+strconv.Itoa(pid)+"/ns/net", "ss", "-Htano").CombinedOutput()
+	return string(out), err
 }

@@ -100,10 +100,19 @@ func rebinds(c scenario.Client) bool { return c.ReuseAddress.IsOn() || c.ReusePo
 
 // taken is how long a closed connection's port stays taken on the client.
 func (r *run) taken(set map[string]string) life {
-	s := &r.scenario
 	if !teardown.Leaves(r.strategy.Expect.Client) {
 		return r.takenWithoutTimeWait(set)
 	}
+	l := r.takenByTimeWait(set)
+	if r.strategy.Expect.Client.States[record.TimeWait] == record.Some {
+		l.least, l.how = 0, l.how+"; free at once where the server's FIN came first"
+	}
+	return l
+}
+
+// takenByTimeWait is how long a TIME_WAIT of the client keeps its port.
+func (r *run) takenByTimeWait(set map[string]string) life {
+	s := &r.scenario
 	reuse := set["net.ipv4.tcp_tw_reuse"]
 	timestamps := set["net.ipv4.tcp_timestamps"] != "0" && r.server.ready.Effective["net.ipv4.tcp_timestamps"] != "0"
 	switch {
@@ -163,7 +172,7 @@ func Forecast(s scenario.Scenario, least, most time.Duration, usable int64, tupl
 		}
 	}
 	if s.Load.Rate == scenario.Max {
-		if (most >= timeWaitLen || least >= s.Load.Stop.After.Std() && least > 0) && withinCount(s, usable, tuples) {
+		if least > 0 && least >= min(timeWaitLen, s.Load.Stop.After.Std()) && withinCount(s, usable, tuples) {
 			f.ExhaustedAfter = &usable
 		}
 		return f

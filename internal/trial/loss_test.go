@@ -15,7 +15,7 @@ const lossy = 20 // connections of data-loss
 // matched, and the declaration of its way to close.
 func lossTrial(t *testing.T, overrides ...string) *record.Trial {
 	t.Helper()
-	got := runTrial(t, start(t, "data-loss", append(overrides, "client.timeout=20s")...), Options{})
+	got := runTrial(t, start(t, "data-loss", append(overrides, "client.timeout=20s", "sysctl.both.net.ipv4.tcp_rfc1337=1")...), Options{})
 	b := got.Bytes
 	if b.ToServer == nil || b.ToClient == nil || b.ByConnection == nil || b.Lost == nil {
 		t.Fatalf("bytes: %+v", b)

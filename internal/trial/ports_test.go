@@ -252,7 +252,52 @@ func TestForecastAtFullSpeed(t *testing.T) {
 	if f := Forecast(s, whole, whole, 500, 1); f.ExhaustedAfter == nil || *f.ExhaustedAfter != 500 {
 		t.Errorf("ports that stay taken for the whole load: %+v", f)
 	}
+	if f := Forecast(s, 0, timeWaitLen, 500, 1); f.ExhaustedAfter != nil {
+		t.Error("where some ports are free at once nobody can tell")
+	}
 	if f := Forecast(s, time.Second, time.Second, 500, 1); f.ExhaustedAfter != nil {
 		t.Error("ports that come back within the load: nobody can tell")
+	}
+}
+
+// How long a port stays taken, by who closes and who chose the port.
+func TestTaken(t *testing.T) {
+	const fixed = 60 * time.Second
+	bound := scenario.Client{Bind: scenario.Bind{Mode: scenario.BindAddress}, BindAddressNoPort: scenario.Off, Addresses: 1}
+	named := scenario.Client{Bind: scenario.Bind{Mode: scenario.BindPorts}, Addresses: 1}
+	again := named
+	again.ReusePort = scenario.On
+	for _, c := range []struct {
+		name        string
+		how         scenario.Close
+		client      scenario.Client
+		reuse       string
+		timestamps  string
+		least, most time.Duration
+	}{
+		{"the client closes", scenario.Close{}, scenario.Client{}, "2", "1", fixed, fixed + time.Second},
+		{"the server closes", scenario.Close{Side: scenario.ServerSide}, scenario.Client{}, "2", "1", 0, 0},
+		{"whoever is first", scenario.Close{Side: scenario.BothSides}, scenario.Client{}, "2", "1", 0, fixed + time.Second},
+		{"reuse", scenario.Close{}, scenario.Client{}, "1", "1", 300 * time.Millisecond, 300 * time.Millisecond},
+		{"reuse without timestamps", scenario.Close{}, scenario.Client{}, "1", "0", fixed, fixed + time.Second},
+		{"bind() chose", scenario.Close{}, bound, "1", "1", fixed, fixed + time.Second},
+		{"bind() named", scenario.Close{}, named, "1", "1", fixed, fixed + time.Second},
+		{"bind() named, again", scenario.Close{}, again, "0", "1", 0, 0},
+		{"bind() named, again, without timestamps", scenario.Close{}, again, "1", "0", fixed, fixed + time.Second},
+		{"reset", scenario.Close{How: "linger=0"}, scenario.Client{}, "2", "1", 0, 0},
+		{"the server never closes", scenario.Close{Side: scenario.ServerSide, How: "leak"}, scenario.Client{}, "2", "1", 8 * time.Second, 9 * time.Second},
+	} {
+		r, _ := faked(t, c.how, 1)
+		r.life = life{least: fixed, most: fixed + time.Second}
+		r.scenario.Client.Bind, r.scenario.Client.BindAddressNoPort = c.client.Bind, c.client.BindAddressNoPort
+		r.scenario.Client.ReusePort = c.client.ReusePort
+		r.server.ready.Effective = map[string]string{"net.ipv4.tcp_timestamps": c.timestamps}
+		got := r.taken(map[string]string{
+			"net.ipv4.tcp_tw_reuse": c.reuse, "net.ipv4.tcp_tw_reuse_delay": "300", "net.ipv4.tcp_timestamps": "1",
+			"net.ipv4.tcp_fin_timeout": "8",
+		})
+		if got.least != c.least || got.most != c.most {
+			t.Errorf("%s: %v to %v (%s), want %v to %v", c.name, got.least, got.most, got.how, c.least, c.most)
+		}
 	}
 }
