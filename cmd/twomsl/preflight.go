@@ -48,7 +48,7 @@ func tryLab(ctx context.Context) []machine.Check {
 	r := peer.NewRemote("client", l.Client.Control)
 	return []machine.Check{
 		c,
-		tried("packet holds (nf_tables)", r.Holds(ctx, []lab.Hold{{Segment: lab.SYN}, {Segment: lab.FirstFIN}, {Segment: lab.ACK}}),
+		tried("packet holds (nf_tables)", r.Holds(ctx, []lab.Hold{{Segment: lab.SYN}, {Segment: lab.FIN}, {Segment: lab.ACK}}),
 			"scenarios with stand, and close.how=simultaneous, cannot run"),
 		tried("a link's bandwidth (sch_tbf)", r.Network(ctx, peer.Network{Link: scenario.Link{Rate: 1e6, Queue: 64 << 10}}),
 			"scenarios with link.rate cannot run"),

@@ -15,10 +15,11 @@ func (h How) noTimeWait() string {
 	}
 	name, _ := h.Split()
 	return map[string]string{
-		"unread":  "closing over unread data resets the connection",
-		"half":    "both sides stay half open",
-		"leak":    "one side never closes",
-		"linger2": "the other side never closes",
+		"unread":     "closing over unread data resets the connection",
+		"half":       "both sides stay half open",
+		"leak":       "one side never closes",
+		"linger2":    "the other side never closes",
+		simultaneous: "its FINs are held back until the load is over",
 	}[name]
 }
 

@@ -49,8 +49,9 @@ func hold(t *testing.T, engine string, how scenario.Close, address netip.Addr) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.FirstFINsLost {
-		loseFirstFINs(t)
+	if s.FINsHeld {
+		holdFINs(t, lab.Hold{Segment: lab.FIN})
+		t.Cleanup(func() { holdFINs(t) })
 	}
 	before := counters(t)
 	pair := pairtest.New(t, pairtest.Options{Engine: engine, Close: how, Listen: address, Client: client.Plan{
@@ -60,7 +61,7 @@ func hold(t *testing.T, engine string, how scenario.Close, address netip.Addr) {
 	pair.Start()
 	pairtest.Done(t, "the client", pair.Client.Done())
 	pairtest.Until(t, "the server has nothing on its way", func() bool { return pair.Server.Progress().InFlight() == 0 })
-	look.settle()
+	look.settle(s.FINsHeld)
 	after := counters(t)
 	c, srv := pair.Finish()
 	if c.Progress.OK != connections || srv.Progress.OK != connections {
@@ -104,12 +105,16 @@ func newWatch(t *testing.T, p *pairtest.Pair, x teardown.Expect) *watch {
 // settleLimit is beyond the longest that a strategy takes to its last picture. What is wrong then, Judge tells.
 const settleLimit = 8 * time.Second
 
-// settle waits until every socket stands in a state that is declared, or is gone.
-func (w *watch) settle() {
+// settle waits until every socket stands in a state that is declared, or is gone. FINs that are held are let go once
+// they have been looked at.
+func (w *watch) settle(held bool) {
 	for end := time.Now().Add(settleLimit); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		client := w.look(&w.seen.Client, &w.expect.Client, sample.Filter{IPv6: w.ipv6, RemotePort: w.port})
 		server := w.look(&w.seen.Server, &w.expect.Server, sample.Filter{IPv6: w.ipv6, LocalPort: w.port})
-		if client+server == 0 {
+		if held {
+			holdFINs(w.t)
+			held = false
+		} else if client+server == 0 {
 			return
 		}
 	}
@@ -176,16 +181,9 @@ func firstCloses(t *testing.T, x teardown.Expect, c client.Result, srv server.Re
 	}
 }
 
-// loseFirstFINs is what the lab does for the strategies that ask for it.
-func loseFirstFINs(t *testing.T) {
-	nstest.Sysctl(t, "ipv4/tcp_rto_min_us", "1000000") // a busy machine must not have one FIN sent again before the other's first
-	if err := lab.SetHolds([]lab.Hold{{Segment: lab.FirstFIN}}); err != nil {
+// holdFINs is what the lab does for the strategies that ask for it.
+func holdFINs(t *testing.T, holds ...lab.Hold) {
+	if err := lab.SetHolds(holds); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		nstest.Sysctl(t, "ipv4/tcp_rto_min_us", "200000")
-		if err := lab.SetHolds(nil); err != nil {
-			t.Error(err)
-		}
-	})
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // simultaneous is both sides closing before either has the other's FIN (RFC 9293, 3.6, case 3): both pass through
-// CLOSING, and both end in TIME_WAIT. Left to themselves two programs rarely manage that, so the lab drops the first FIN
-// of either side; the second ones cross.
+// CLOSING, and both end in TIME_WAIT. Left to themselves two programs rarely manage that, so the lab holds the FINs of
+// either side back until all connections are closed; then they cross.
 func init() {
 	register(Kind{
 		Name: "simultaneous", Usage: "simultaneous", About: "both sides close before either has the other's FIN",
@@ -17,7 +17,7 @@ func init() {
 				States: standing(record.TimeWait, record.All), Passing: standing(record.FinWait1, record.All),
 			}}
 			s := shareOut(side, p, p)
-			s.FirstFINsLost = true
+			s.FINsHeld = true
 			return s, noArgument(argument)
 		},
 	})

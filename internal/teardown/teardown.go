@@ -48,8 +48,9 @@ type Strategy struct {
 	Expect         Expect
 	// Settle is how long after the last connection the picture is final, where that takes longer than an acknowledgement.
 	Settle time.Duration
-	// FirstFINsLost asks for a lab that drops the first FIN of either side, so that both have closed before either knows.
-	FirstFINsLost bool
+	// FINsHeld asks for a lab that keeps either side's FINs back until all connections are closed, so that both have closed
+	// before either knows.
+	FINsHeld bool
 }
 
 // Expect is what the kernel must show on each side when every connection is taken down.

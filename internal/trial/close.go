@@ -126,8 +126,15 @@ func (r *run) notJudged(t *record.Trial) string {
 			return fmt.Sprintf("%d TIME_WAIT of the %s are unaccounted for", *n, s.name)
 		}
 	}
+	if r.strategy.FINsHeld && t.Phases.LoadSeconds > mostHeld {
+		return fmt.Sprintf("the load took %.0f s, and the kernel gives a FIN up that is held for longer than a minute", t.Phases.LoadSeconds)
+	}
 	return r.finWait2Over(t)
 }
+
+// mostHeld is for how many seconds a FIN is surely tried again: an orphan in FIN_WAIT1 is gone after 108 s
+// (tcp_orphan_retries).
+const mostHeld = 60
 
 // spoiled counts the connections that failed otherwise than by the strategy, on either side.
 func (r *run) spoiled(t *record.Trial) (n int64) {

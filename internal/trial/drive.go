@@ -45,10 +45,27 @@ func (r *run) load(soft context.Context) {
 		}
 	}
 	r.loadSeconds, r.loadOpened = r.elapsed().Seconds(), r.client.progress.Opened
+	r.letFINsCross()
 	r.split()
 	r.await(soft, r.strategy.Settle)
 	r.settle()
 	r.split()
+}
+
+// letFINsCross lets go of the FINs that were held once both sides have closed all connections.
+func (r *run) letFINsCross() {
+	if !r.strategy.FINsHeld {
+		return
+	}
+	for end := time.Now().Add(settleLimit); r.failure == nil && time.Now().Before(end); time.Sleep(settleEvery) {
+		if r.look("settle"); r.server.progress.InFlight() == 0 && r.server.progress.Opened >= r.client.progress.OK {
+			break
+		}
+	}
+	r.split()
+	for _, s := range []*side{r.client, r.server} {
+		r.ask(s, func(ctx context.Context) error { return s.remote.Holds(ctx, nil) }) //nolint:errcheck // ask has taken note
+	}
 }
 
 // await gives the kernel the time that the strategy's picture takes.
@@ -164,12 +181,16 @@ func (r *run) standing(s *side) (st peer.Standing, err error) {
 	return st, err
 }
 
-// settleLimit bounds how long the last connections may take to their last state. It covers a FIN that is sent again.
+// settleLimit bounds how long the last connections may take to their last state.
 const settleLimit = 5 * time.Second
 
 // settle waits until no connection of either side is on its way to its last state.
 func (r *run) settle() {
-	for end := time.Now().Add(settleLimit); time.Now().Before(end); time.Sleep(settleEvery) {
+	limit := settleLimit
+	if r.strategy.FINsHeld { // tried again at intervals that double: the next one may be as far off as the load was long
+		limit += 2 * time.Duration(r.loadSeconds*float64(time.Second))
+	}
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(settleEvery) {
 		moving := int64(0)
 		for _, s := range []*side{r.client, r.server} {
 			st, err := r.standing(s)

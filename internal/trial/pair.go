@@ -56,7 +56,7 @@ func (r *run) pair() error {
 	if !r.scenario.Stand.Off() {
 		return r.prepareStand(addrs(clients), addrs(servers))
 	}
-	if err := r.loseFINs(); err != nil {
+	if err := r.holdFINs(); err != nil {
 		return err
 	}
 	if err := r.prepareServer(); err != nil {
@@ -84,13 +84,13 @@ func (r *run) layOutTuples(clients, servers []netip.Addr) {
 	}
 }
 
-// loseFINs has the first FINs dropped where the strategy asks for it.
-func (r *run) loseFINs() error {
-	if !r.strategy.FirstFINsLost {
+// holdFINs keeps either side's FINs back where the strategy asks for it.
+func (r *run) holdFINs() error {
+	if !r.strategy.FINsHeld {
 		return nil
 	}
 	for _, s := range []*side{r.client, r.server} {
-		if err := s.remote.Holds(r.hard, []lab.Hold{{Segment: lab.FirstFIN}}); err != nil {
+		if err := s.remote.Holds(r.hard, []lab.Hold{{Segment: lab.FIN}}); err != nil {
 			return err
 		}
 	}
@@ -151,9 +151,6 @@ func (r *run) settings(s *side, own map[string]string) (out []sysctl.Setting, re
 	if r.opt.Settings != nil {
 		out, refused = r.opt.Settings(s.hello.Defaults)
 	}
-	if _, there := s.hello.Defaults[rtoMin]; there && r.strategy.FirstFINsLost {
-		out = append(out, sysctl.Setting{Key: rtoMin, Value: patientRTO})
-	}
 	if n := r.synQueue(); s == r.server && n > defaultSomaxconn {
 		out = append(out, sysctl.Setting{Key: "net.core.somaxconn", Value: strconv.Itoa(n)})
 	}
@@ -165,13 +162,6 @@ func (r *run) settings(s *side, own map[string]string) (out []sysctl.Setting, re
 
 // defaultSomaxconn is what a namespace starts with (Linux 5.4): listen() gets no more.
 const defaultSomaxconn = 4096
-
-// Where first FINs are dropped, the second ones come after the retransmission timeout, and both sides must have closed
-// by then: a second is longer than a busy machine keeps one of them waiting (Linux 6.11; before, it is 0.2 s).
-const (
-	rtoMin     = "net.ipv4.tcp_rto_min_us"
-	patientRTO = "1000000"
-)
 
 // differing lists the settings that this host would need and does not have: a run never writes this host's own.
 func differing(wanted []sysctl.Setting, has map[string]string) (out []record.SysctlRefusal) {
