@@ -72,7 +72,7 @@ func restart(s *screen, t *record.Trial) {
 // limiters puts the words of Rate.LimitedBy into a sentence; one that is not here speaks for itself.
 var limiters = map[string]string{
 	"schedule": "the schedule", "generator": "the generator", "kernel": "the kernel", "server": "the server",
-	"ports": "the ports",
+	"ports": "the ports", "link": "the link",
 }
 
 // limited tells what kept the rate from being higher.

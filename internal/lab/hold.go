@@ -21,14 +21,10 @@ type Segment string
 const (
 	SYN Segment = "syn" // SYN without ACK
 	FIN Segment = "fin" // any segment with FIN, with the data it carries
-	// FirstFIN is a connection's first FIN only. The next try passes: TCP makes it after the retransmission timeout
-	// (200 ms at least), or at once when a segment of the other side comes in. So does that of a connection between the
-	// same addresses and ports within a minute.
-	FirstFIN Segment = "first-fin"
-	ACK      Segment = "ack" // ACK alone: without data, SYN, FIN or RST
+	ACK Segment = "ack" // ACK alone: without data, SYN, FIN or RST
 )
 
-var segments = []Segment{SYN, FIN, FirstFIN, ACK}
+var segments = []Segment{SYN, FIN, ACK}
 
 // Hold keeps segments from leaving the namespace where it is set, which keeps connections in the state before them.
 // Nothing is forged: the kernel sends, and a netfilter rule in the namespace drops. TCP is told (EPERM): a FIN or data
@@ -53,15 +49,13 @@ func (h Hold) check() error {
 	return nil
 }
 
-// mostHolds bounds a list: the kernel acknowledges each of its rules (up to 81 messages) before the first is read, and
+// mostHolds bounds a list: the kernel acknowledges each of its rules (some 50 messages) before the first is read, and
 // on 6.18 the socket has room for some 90 (net.core.rmem_default).
 const mostHolds = 32
 
 // SetHolds replaces all holds of this process's network namespace by these, in one step; none removes them. The error
 // is an UnavailableError where the kernel has no packet filter or forbids it.
-func SetHolds(holds []Hold) error { return setHolds(holds, usualBound) }
-
-func setHolds(holds []Hold, b bound) error {
+func SetHolds(holds []Hold) error {
 	if len(holds) > mostHolds {
 		return fmt.Errorf("%d packet holds are too many: %d at most; leave out ports or addresses to cover more with one",
 			len(holds), mostHolds)
@@ -79,9 +73,7 @@ func setHolds(holds []Hold, b bound) error {
 	c.AddTable(t) // else deleting what is not there would be an error
 	c.DelTable(t)
 	if len(holds) > 0 {
-		if err := addHolds(c, holds, b); err != nil {
-			return fmt.Errorf("packet holds: %w", err)
-		}
+		addHolds(c, holds)
 	}
 	if err := c.Flush(); err != nil {
 		return cannotHold(err)

@@ -88,37 +88,14 @@ func TestNetNSHoldFIN(t *testing.T) {
 	})
 }
 
-// A client's first FIN is lost and the second one not: the connection ends as it should.
-func TestNetNSHoldFirstFIN(t *testing.T) {
-	bothFamilies(t, func(t *testing.T, client, server *host) {
-		l, at := server.listen(4001)
-		client.hold(Hold{Segment: FirstFIN})
-		for range 3 {
-			client.dial(at)
-		}
-		for c := range client.open {
-			client.close(c)
-		}
-		for range 3 {
-			s := server.accept(l)
-			server.reads(s, 0)
-			server.close(s)
-		}
-		client.stands(linux.DiagTimeWait, 3)
-		if d := cmp.Diff([]uint64{3}, client.held()); d != "" {
-			t.Errorf("dropped (- expected, + counted):\n%s", d)
-		}
-	})
-}
-
 // Both sides close while neither hears of the other's FIN: that is a simultaneous close (RFC 9293 figure 13), which
-// leaves a TIME_WAIT on each side. Each side's first FIN is dropped, and the next one is not.
-func TestNetNSHoldBothFirstFINs(t *testing.T) {
+// leaves a TIME_WAIT on each side. The FINs are held until all have closed, however long that takes here.
+func TestNetNSHoldBothFINs(t *testing.T) {
 	const n = 50
 	bothFamilies(t, func(t *testing.T, client, server *host) {
 		l, at := server.listen(4001)
 		for _, h := range []*host{client, server} {
-			h.hold(Hold{Segment: FIN}) // until all have closed, however long that takes here
+			h.hold(Hold{Segment: FIN})
 		}
 		for range n {
 			c := client.dial(at)
@@ -129,15 +106,10 @@ func TestNetNSHoldBothFirstFINs(t *testing.T) {
 		client.stands(linux.DiagFinWait1, n)
 		server.stands(linux.DiagFinWait1, n)
 		for _, h := range []*host{client, server} {
-			h.hold(Hold{Segment: FirstFIN})
+			h.hold()
 		}
 		client.stands(linux.DiagTimeWait, n)
 		server.stands(linux.DiagTimeWait, n)
-		for _, h := range []*host{client, server} {
-			if d := cmp.Diff([]uint64{n}, h.held()); d != "" {
-				t.Errorf("dropped at %v (- expected, + counted):\n%s", h.addresses[0], d)
-			}
-		}
 	})
 }
 
@@ -245,7 +217,7 @@ func TestNetNSHoldIsNarrow(t *testing.T) {
 		} {
 			for _, kind := range segments {
 				c.hold.Segment = kind
-				flags := map[Segment]byte{SYN: 0x02, ACK: 0x10, FIN: 0x11, FirstFIN: 0x11}[kind]
+				flags := map[Segment]byte{SYN: 0x02, ACK: 0x10, FIN: 0x11}[kind]
 				hit := segment{from: at(mine, 5001), to: at(theirs, 4001), flags: flags}
 				c.miss.flags = flags
 				client.hold(Hold{Segment: SYN, LocalPort: 1}, c.hold)
@@ -288,58 +260,10 @@ func TestNetNSHoldsAreReplaced(t *testing.T) {
 	}
 }
 
-// Each connection's first FIN is dropped, in whatever order they come, and no other.
-func TestNetNSFirstFINOfEach(t *testing.T) {
-	bothFamilies(t, func(t *testing.T, client, server *host) {
-		client.hold(Hold{Segment: FirstFIN}, Hold{Segment: FirstFIN}) // the second finds nothing that is first
-		var all []segment
-		for i := range 16 {
-			all = append(all, segment{
-				from: netip.AddrPortFrom(client.addresses[i&1], 5001+uint16(i>>1&1)),
-				to:   netip.AddrPortFrom(server.addresses[i>>2&1], 4001+uint16(i>>3&1)), flags: 0x11,
-			})
-		}
-		for round := range 3 {
-			for _, s := range all {
-				if got := drops(t, s); got != (round == 0) {
-					t.Errorf("FIN number %d of %s to %s is dropped: %t", round+1, s.from, s.to, got)
-				}
-			}
-		}
-		if d := cmp.Diff([]uint64{16, 0}, client.held()); d != "" {
-			t.Errorf("dropped (- expected, + counted):\n%s", d)
-		}
-	})
-}
-
-// Where no more connections can be remembered, a FIN passes; a connection is forgotten after the timeout.
-func TestNetNSFirstFINIsBounded(t *testing.T) {
-	nstest.Require(t)
-	fin := func(port uint16) bool {
-		lo := netip.MustParseAddr("127.0.0.1")
-		return drops(t, segment{from: netip.AddrPortFrom(lo, port), to: netip.AddrPortFrom(lo, 4001), flags: 0x11})
-	}
-	holds := []Hold{{Segment: FirstFIN}}
-	b := usualBound
-	b.size = 8
-	must(t, setHolds(holds, b))
-	for i := range uint16(10) {
-		if got := fin(5001 + i); got != (i < 8) {
-			t.Errorf("with room for 8, the FIN of connection %d is dropped: %t", i+1, got)
-		}
-	}
-	b.timeout = 10e6
-	must(t, setHolds(holds, b))
-	if !fin(5001) {
-		t.Error("a first FIN passed")
-	}
-	until(t, "a connection is forgotten", func() bool { return fin(5001) })
-}
-
 // Connection tracking would keep a state of its own for each connection, and its limit would show in the results.
 func TestNetNSHoldsTrackNothing(t *testing.T) {
 	bothFamilies(t, func(t *testing.T, client, server *host) {
-		client.hold(Hold{Segment: FirstFIN, RemotePort: 1}, Hold{Segment: ACK, RemotePort: 1})
+		client.hold(Hold{Segment: FIN, RemotePort: 1}, Hold{Segment: ACK, RemotePort: 1})
 		_, at := server.listen(4001)
 		client.dial(at)
 		client.stands(linux.DiagEstablished, 1)
@@ -361,7 +285,7 @@ func TestNetNSHoldInUserNamespace(t *testing.T) {
 		flags uintptr
 		want  string
 	}{
-		"own network":   {linux.CloneNewUser | linux.CloneNewNet, "held [1 0 0 0]\n"},
+		"own network":   {linux.CloneNewUser | linux.CloneNewNet, "held [1 0 0]\n"},
 		"other network": {linux.CloneNewUser, "unavailable, CAP_NET_ADMIN: true\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -388,7 +312,7 @@ func TestNetNSHoldInUserNamespace(t *testing.T) {
 
 // holdAsUser is what the process in the user namespace does.
 func holdAsUser() int {
-	err := SetHolds([]Hold{{Segment: SYN}, {Segment: FIN}, {Segment: FirstFIN}, {Segment: ACK}})
+	err := SetHolds([]Hold{{Segment: SYN}, {Segment: FIN}, {Segment: ACK}})
 	var u *UnavailableError
 	if errors.As(err, &u) {
 		fmt.Printf("unavailable, CAP_NET_ADMIN: %t\n", strings.Contains(u.Remedy, "CAP_NET_ADMIN"))
@@ -421,7 +345,7 @@ func TestNetNSHoldsThatMakeNoSense(t *testing.T) {
 	nstest.Require(t) // what is not refused here must not be set in the host's namespace
 	v4, v6 := netip.MustParseAddr("198.18.0.1"), netip.MustParseAddr("2001:2::2:0:1")
 	for want, holds := range map[string][]Hold{
-		`packet hold 1: there is no segment "rst"; allowed: [syn fin first-fin ack]`: {{Segment: SYN}, {Segment: "rst"}},
+		`packet hold 1: there is no segment "rst"; allowed: [syn fin ack]`: {{Segment: SYN}, {Segment: "rst"}},
 		"packet hold 0: 198.18.0.1 and 2001:2::2:0:1 are of different families: no packet has both; " +
 			"give two of one family": {{Segment: SYN, Local: v4, Remote: v6}},
 		"33 packet holds are too many: 32 at most; leave out ports or addresses to cover more with one": make([]Hold, 33),
@@ -452,7 +376,7 @@ func TestNetNSMostHolds(t *testing.T) {
 	nstest.Require(t)
 	holds := make([]Hold, mostHolds)
 	for i := range holds {
-		holds[i] = Hold{Segment: FirstFIN, LocalPort: uint16(i + 1)} // two rules each, the most that there are
+		holds[i] = Hold{Segment: FIN, LocalPort: uint16(i + 1)}
 	}
 	holds[0].Segment = ACK
 	must(t, SetHolds(holds))

@@ -37,8 +37,11 @@ const MaxErrno = 134
 
 // ErrnoName gives the constant's name, such as EADDRNOTAVAIL; "" for 0.
 func ErrnoName(e Errno) string {
-	if e == 0 {
+	switch e {
+	case 0:
 		return ""
+	case unix.EOPNOTSUPP: // on Linux also ENOTSUP, which the table has
+		return "EOPNOTSUPP"
 	}
 	if n := unix.ErrnoName(e); n != "" {
 		return n

@@ -104,11 +104,14 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string {
-	if e.Err == unix.ENOPROTOOPT || e.Err == unix.EOPNOTSUPP {
-		return "this kernel has no " + e.Option + " (" + ErrnoName(e.Err) + "): it came with Linux " + e.Since +
-			"; leave the option out, or use a newer kernel"
+	why := "this kernel refuses " + e.Option + " (" + ErrnoName(e.Err) + ")"
+	switch e.Err {
+	case unix.ENOPROTOOPT:
+		why = "this kernel has no " + e.Option + " (" + ErrnoName(e.Err) + "): it came with Linux " + e.Since
+	case unix.EOPNOTSUPP:
+		why += ": it came with Linux " + e.Since + ", and a setting may forbid it (for fast open net.ipv4.tcp_fastopen)"
 	}
-	return "this kernel refuses " + e.Option + " (" + ErrnoName(e.Err) + "): leave the option out"
+	return why + "; leave the option out"
 }
 
 func (e *UnsupportedError) Unwrap() error { return e.Err }

@@ -156,7 +156,9 @@ func (s *sampler) exact() (Standing, error) {
 func (s *sampler) moving(c record.Counts) int64 {
 	n := c.Total() - c[record.TimeWait] - c[record.Listen]
 	for _, state := range s.watch.Standing {
-		n -= c[state]
+		if state != record.TimeWait && state != record.Listen {
+			n -= c[state]
+		}
 	}
 	return n
 }

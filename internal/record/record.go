@@ -210,7 +210,7 @@ type Rate struct {
 	AskedPerSecond   *float64 `json:"asked_per_second"`
 	ReachedPerSecond float64  `json:"reached_per_second"`
 	// LimitedBy is what kept the rate from being higher: schedule (no more was asked for), generator, kernel, server,
-	// ports, or waiting (neither side's workers were busy); "" where nobody can tell. LimitedWhy says it with figures.
+	// ports, link, or waiting (neither side's workers were busy); "" where nobody can tell. LimitedWhy says it with figures.
 	LimitedBy  string `json:"limited_by"`
 	LimitedWhy string `json:"limited_why"`
 }
@@ -280,7 +280,8 @@ type Forecast struct {
 	FullPerSecond  *float64 `json:"full_per_second"`
 	// RateThatLasts is full_per_second rounded down: computed, not held.
 	RateThatLasts *float64 `json:"rate_that_lasts"`
-	// ExhaustedAfter is how many connections go through before the first EADDRNOTAVAIL; nil where none is expected.
+	// ExhaustedAfter is how many connections go through before the first EADDRNOTAVAIL, or the first EADDRINUSE where
+	// bind() chooses the port; nil where none is expected.
 	ExhaustedAfter *int64 `json:"exhausted_after"`
 	// ExhaustedSeconds is when; nil where none is expected or the rate is max.
 	ExhaustedSeconds *float64 `json:"exhausted_seconds"`

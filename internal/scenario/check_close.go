@@ -5,6 +5,9 @@ import "slices"
 // What this package knows of the strategies is what other fields depend on. All else is internal/teardown's.
 const simultaneous = "simultaneous"
 
+// mostAtOnce is sent before close() is called: less than the first congestion window of 10 segments (RFC 6928).
+const mostAtOnce = Size(8 << 10)
+
 // oneSided strategies need another side that does something else.
 var oneSided = []string{"unread", "half", "leak", "linger2"}
 
@@ -40,6 +43,10 @@ func (c *checker) closer(known Known) {
 	name, _ := cl.How.Split()
 	if name == simultaneous && c.s.Topology == Host {
 		c.add("close.how", "%s needs a lab, where packets can be held back: set topology=veth, or another close.how", cl.How)
+	}
+	if p := c.s.Payload; name == simultaneous && (c.s.Link.Rate > 0 || max(p.Request, p.Response) > mostAtOnce) {
+		c.add("close.how", "%s holds back each FIN with the data it carries, so all that is said must be sent by then: leave "+
+			"link.rate out and keep payload.request and payload.response at %s, or set another close.how", cl.How, mostAtOnce)
 	}
 	switch {
 	case !oneOf(c, "close.side", cl.Side, ClientSide, ServerSide, BothSides):

@@ -56,6 +56,21 @@ func TestCheckCloseByBoth(t *testing.T) {
 }
 
 // A goal of TIME_WAIT and a way to close that leaves none.
+// A FIN that is held takes the data along that it carries.
+func TestCheckSimultaneousSaysAllBefore(t *testing.T) {
+	const held = "close.how: simultaneous holds back each FIN with the data it carries, so all that is said must be sent by " +
+		"then: leave link.rate out and keep payload.request and payload.response at 8KiB, or set another close.how"
+	with := func(change func(*Scenario)) func(*Scenario) {
+		return func(s *Scenario) { s.Close.How = "simultaneous"; change(s) }
+	}
+	said(t, []tell{
+		{held, with(func(s *Scenario) { s.Link.Rate = 20_000_000 })},
+		{held, with(func(s *Scenario) { s.Payload.Response = 8193 })},
+		{held, with(func(s *Scenario) { s.Payload.Request = 8193 })},
+		{"", with(func(s *Scenario) { s.Payload = Payload{8192, 8192} })},
+	})
+}
+
 func TestCheckGoalNeverReached(t *testing.T) {
 	goal := func(c Close) func(*Scenario) {
 		return func(s *Scenario) { s.Close, s.Load.Stop.TimeWait = c, goalOf("", 5000) }
@@ -77,7 +92,7 @@ func TestCheckGoalNeverReached(t *testing.T) {
 		{"", goal(Close{How: "graceful=5s"})},
 		{"", goal(Close{How: "linger=-1"})},
 		{"", goal(Close{Linger: Linger{true, 1}})},
-		{"", func(s *Scenario) {
+		{never("simultaneous", "its FINs are held back until the load is over", "server"), func(s *Scenario) {
 			s.Close.How, s.Load.Stop.TimeWait = "simultaneous", goalOf(ServerSide, 5000)
 		}},
 		{"", closeBy("", "linger=0")}, // no goal

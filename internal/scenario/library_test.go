@@ -44,6 +44,7 @@ func TestLibraryAsks(t *testing.T) {
 			s.Load.Concurrency, s.Load.Stop.Connections, s.Payload.Response = 4, 20, 64<<10
 			s.Close = Close{ServerSide, "linger=0", Linger{On: true}}
 			s.Link = Link{20_000_000, 64 << 10}
+			s.Sysctl.Both = map[string]string{"net.ipv4.tcp_rfc1337": "1"}
 		},
 		"explicit-bind": func(s *Scenario) {
 			s.Load.Rate, s.Server.Ports = 400, 2

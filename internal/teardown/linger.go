@@ -39,6 +39,7 @@ func reset(side scenario.Side, steps []Step) Strategy {
 	if side == scenario.BothSides {
 		// Whose RST was first decides: the other's socket is closed by then, and has nothing to reset.
 		does.declared.Counters = map[string]record.Share{"TcpExt.TCPAbortOnData": record.Some}
+		does.declared.Reset = record.Some // by a read that the other's RST cut off
 		return shareOut(side, does, does)
 	}
 	return shareOut(side, does, readThenClose(record.Declared{Reset: record.All}))
