@@ -5,50 +5,19 @@ package experiment
 import (
 	"context"
 	"fmt"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
-	"twomsl/internal/lab"
+	"twomsl/internal/labtest"
 	"twomsl/internal/linux/nstest"
-	"twomsl/internal/peer"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/internal/trial"
 )
 
-// The test binary plays the program: a lab starts it again as its first process and as each peer.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "lab-init":
-			os.Exit(lab.Init())
-		case "peer":
-			os.Exit(servePeer())
-		}
-		if !strings.HasPrefix(os.Args[1], "-test.") {
-			os.Exit(2) // never the tests again: a lab that starts itself would have no end
-		}
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { labtest.Main(m) }
 
-func servePeer() int {
-	conn, err := peer.Inherited(lab.ControlFD)
-	if err == nil {
-		err = peer.Serve(conn)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
-
-func options(int) trial.Options {
-	return trial.Options{Program: lab.Program{Path: "/proc/self/exe", Init: []string{"lab-init"}, Peer: []string{"peer"}}}
-}
+func options(int) trial.Options { return trial.Options{Program: labtest.Program} }
 
 func scenarios(t *testing.T, n int, set ...string) (out []scenario.Scenario) {
 	t.Helper()

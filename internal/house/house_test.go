@@ -38,6 +38,8 @@ var rooms = map[string][]string{
 	},
 	// for tests: a client and a server in one process
 	"internal/pairtest": {"client", "server", "internal/linux", "internal/record", "internal/scenario", "internal/teardown"},
+	// for tests: a test binary as the program that a lab starts again
+	"internal/labtest": {"internal/lab", "internal/peer"},
 	"internal/peer": {
 		"client", "server", "internal/lab", "internal/linux", "internal/record", "internal/sample", "internal/scenario",
 		"internal/sysctl", "internal/teardown",

@@ -55,7 +55,6 @@ func TestCheckCloseByBoth(t *testing.T) {
 	}
 }
 
-// A goal of TIME_WAIT and a way to close that leaves none.
 // A FIN that is held takes the data along that it carries.
 func TestCheckSimultaneousSaysAllBefore(t *testing.T) {
 	const held = "close.how: simultaneous holds back each FIN with the data it carries, so all that is said must be sent by " +
@@ -71,6 +70,7 @@ func TestCheckSimultaneousSaysAllBefore(t *testing.T) {
 	})
 }
 
+// A goal of TIME_WAIT and a way to close that leaves none.
 func TestCheckGoalNeverReached(t *testing.T) {
 	goal := func(c Close) func(*Scenario) {
 		return func(s *Scenario) { s.Close, s.Load.Stop.TimeWait = c, goalOf("", 5000) }

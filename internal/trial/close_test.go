@@ -311,3 +311,20 @@ func TestWatchNamesWhereSocketsRest(t *testing.T) {
 		}
 	}
 }
+
+// Where both sides close at once, a tuple that comes back had its TIME_WAIT on either of them: the server's account must
+// not take one for replaced that it never had.
+func TestNetNSLedgerWhereBothCloseAndPortsComeBack(t *testing.T) {
+	t.Parallel()
+	s := start(t, "close-matrix", "close.side=both", "load.rate=60/s", "load.stop.connections=150",
+		"sysctl.client.net.ipv4.tcp_tw_reuse=1", "sysctl.client.net.ipv4.ip_local_port_range=40000 40079")
+	got := runTrial(t, s, Options{})
+	for name, l := range map[string]record.LedgerSide{"client": got.Ledger.Client, "server": got.Ledger.Server} {
+		if l.Unexplained == nil || *l.Unexplained != 0 {
+			t.Errorf("the %s's account leaves %v over: %+v", name, l.Unexplained, l)
+		}
+	}
+	if got.Close.Agrees == nil || !*got.Close.Agrees {
+		t.Errorf("%+v", got.Close)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"twomsl/internal/labtest"
 	"twomsl/internal/linux/nstest"
 	"twomsl/internal/peer"
 	"twomsl/internal/record"
@@ -148,7 +149,7 @@ func TestNetNSUnsupportedOption(t *testing.T) {
 	nstest.Require(t)
 	s := start(t, "close-matrix", "client.fast_open=on", "sysctl.server.net.ipv4.tcp_fastopen=3")
 	s.Sysctl.Client = map[string]string{"net.ipv4.tcp_fastopen": "0"} // Check would not have it
-	got, err := Run(t.Context(), t.Context(), s, Options{Program: program})
+	got, err := Run(t.Context(), t.Context(), s, Options{Program: labtest.Program})
 	var cannot *peer.CannotError
 	if got != nil || !errors.As(err, &cannot) || !strings.Contains(err.Error(), "TCP_FASTOPEN_CONNECT") {
 		t.Errorf("%v, %v", got, err)

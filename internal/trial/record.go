@@ -319,9 +319,14 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 	if res.Client != nil {
 		l.FirstCloses = &res.Client.FirstCloses
 	}
-	l.Replaced = &replaced
 	// TW counts an orphaned FIN_WAIT2 too, whether it becomes a TIME_WAIT or ends as it is (__inet_twsk_schedule).
-	rest := entered - standing - replaced - reused - max(res.OrphanFinWait2, r.orphaned(s))
+	rest := entered - standing - reused - max(res.OrphanFinWait2, r.orphaned(s))
+	if r.strategy.Expect.Server.States[record.TimeWait] == record.Some {
+		// Where both close at once, a close before the peer's FIN was read left a TIME_WAIT here or there.
+		replaced = min(replaced, max(0, rest))
+	}
+	rest -= replaced
+	l.Replaced = &replaced
 	// The times of the closes bound how many have expired; what reuse or a new SYN took did not.
 	least, most := max(0, res.Expired-reused), res.ExpiredMost
 	unexplained := int64(0)

@@ -14,44 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"twomsl/internal/lab"
+	"twomsl/internal/labtest"
 	"twomsl/internal/linux/nstest"
-	"twomsl/internal/peer"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
 	"twomsl/internal/scenario"
 )
 
-// The test binary plays the program: a lab starts it again as its first process and as each peer.
-func TestMain(m *testing.M) {
-	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every process of a lab takes a second to end under -race
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "lab-init":
-			os.Exit(lab.Init())
-		case "peer":
-			os.Exit(servePeer())
-		}
-		if !strings.HasPrefix(os.Args[1], "-test.") {
-			os.Exit(2) // never the tests again: a lab that starts itself would have no end
-		}
-	}
-	os.Exit(m.Run())
-}
-
-func servePeer() int {
-	conn, err := peer.Inherited(lab.ControlFD)
-	if err == nil {
-		err = peer.Serve(conn)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
-
-var program = lab.Program{Path: "/proc/self/exe", Init: []string{"lab-init"}, Peer: []string{"peer"}}
+func TestMain(m *testing.M) { labtest.Main(m) }
 
 // start gives the scenario of the library with the overrides.
 func start(t *testing.T, name string, overrides ...string) scenario.Scenario {
@@ -73,7 +43,7 @@ func start(t *testing.T, name string, overrides ...string) scenario.Scenario {
 func runTrial(t *testing.T, s scenario.Scenario, opt Options) *record.Trial {
 	t.Helper()
 	nstest.Require(t)
-	opt.Program = program
+	opt.Program = labtest.Program
 	got, err := Run(t.Context(), t.Context(), s, opt)
 	if err != nil {
 		t.Fatal(err)
@@ -323,7 +293,7 @@ func TestNetNSInterrupts(t *testing.T) {
 		soft, endSoft := context.WithCancel(t.Context())
 		hard, endHard := context.WithCancel(t.Context())
 		s := start(t, "steady-200")
-		got, err := Run(soft, hard, s, Options{Program: program, Watch: func(m Moment) {
+		got, err := Run(soft, hard, s, Options{Program: labtest.Program, Watch: func(m Moment) {
 			if m.Opened > 20 {
 				endSoft()
 				if hardToo {

@@ -1,0 +1,46 @@
+//go:build linux
+
+// Package labtest lets a test binary play the program that a lab starts again.
+package labtest
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"twomsl/internal/lab"
+	"twomsl/internal/peer"
+)
+
+// Program is the test binary itself, as a lab's first process and as each peer. Its TestMain must call Main.
+var Program = lab.Program{Path: "/proc/self/exe", Init: []string{"lab-init"}, Peer: []string{"peer"}}
+
+// Main is a test binary's TestMain: it runs the tests, or plays the part that it was started for.
+func Main(m *testing.M) {
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every process of a lab takes a second to end under -race
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case Program.Init[0]:
+			os.Exit(lab.Init())
+		case Program.Peer[0]:
+			os.Exit(serve())
+		}
+		if !strings.HasPrefix(os.Args[1], "-test.") {
+			os.Exit(2) // never the tests again: a lab that starts itself would have no end
+		}
+	}
+	os.Exit(m.Run())
+}
+
+func serve() int {
+	conn, err := peer.Inherited(lab.ControlFD)
+	if err == nil {
+		err = peer.Serve(conn)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
