@@ -5,6 +5,7 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"twomsl/internal/trial"
 )
 
-func TestMain(m *testing.M) { labtest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(labtest.Main(m, os.Args)) }
 
 func options(int) trial.Options { return trial.Options{Program: labtest.Program} }
 

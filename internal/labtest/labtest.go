@@ -16,21 +16,22 @@ import (
 // Program is the test binary itself, as a lab's first process and as each peer. Its TestMain must call Main.
 var Program = lab.Program{Path: "/proc/self/exe", Init: []string{"lab-init"}, Peer: []string{"peer"}}
 
-// Main is a test binary's TestMain: it runs the tests, or plays the part that it was started for.
-func Main(m *testing.M) {
+// Main is what a test binary's TestMain does: it runs the tests, or plays the part that it was started for, and gives the
+// exit code. args are os.Args.
+func Main(m *testing.M, args []string) int {
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every process of a lab takes a second to end under -race
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
+	if len(args) > 1 {
+		switch args[1] {
 		case Program.Init[0]:
-			os.Exit(lab.Init())
+			return lab.Init()
 		case Program.Peer[0]:
-			os.Exit(serve())
+			return serve()
 		}
-		if !strings.HasPrefix(os.Args[1], "-test.") {
-			os.Exit(2) // never the tests again: a lab that starts itself would have no end
+		if !strings.HasPrefix(args[1], "-test.") {
+			return 2 // never the tests again: a lab that starts itself would have no end
 		}
 	}
-	os.Exit(m.Run())
+	return m.Run()
 }
 
 func serve() int {

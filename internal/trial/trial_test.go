@@ -21,7 +21,7 @@ import (
 	"twomsl/internal/scenario"
 )
 
-func TestMain(m *testing.M) { labtest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(labtest.Main(m, os.Args)) }
 
 // start gives the scenario of the library with the overrides.
 func start(t *testing.T, name string, overrides ...string) scenario.Scenario {
