@@ -54,7 +54,6 @@ type set struct {
 	options []string
 	hows    []scenario.How
 	sides   []scenario.Side
-	family  scenario.Family
 }
 
 var (
