@@ -33,7 +33,7 @@ type Client struct {
 	aborted atomic.Bool  // connections in flight are given up
 	reason  atomic.Pointer[string]
 
-	firstExhaustion []atomic.Int64 // per tuple: when the first EADDRNOTAVAIL came back; MaxInt64 before
+	firstExhaustion []atomic.Int64 // per tuple: when the first EADDRNOTAVAIL, or EADDRINUSE of bind(), came back
 	workers         []*worker
 	wg              sync.WaitGroup
 	done            chan struct{}
@@ -154,7 +154,7 @@ type Progress struct {
 	Opened int64 `json:"opened"`
 	OK     int64 `json:"ok"`
 	Failed int64 `json:"failed"`
-	// Exhausted tells that an EADDRNOTAVAIL has come back.
+	// Exhausted tells that an EADDRNOTAVAIL, or the EADDRINUSE of a bind(), has come back.
 	Exhausted bool `json:"exhausted"`
 }
 
@@ -178,7 +178,7 @@ func (c *Client) Progress() Progress {
 	return p
 }
 
-// exhausted notes the return of an EADDRNOTAVAIL on a tuple: the earliest counts.
+// exhausted notes that a tuple had no port: EADDRNOTAVAIL from connect(), EADDRINUSE from bind(). The earliest counts.
 func (c *Client) exhausted(tuple int, at int64) {
 	first := &c.firstExhaustion[tuple]
 	for old := first.Load(); at < old; old = first.Load() {

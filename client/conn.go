@@ -25,17 +25,20 @@ func (w *worker) start(n, intended int64) {
 	w.opened.Store(w.opened.Load() + 1)
 	p := &w.c.plan
 	source, dest := p.tuple(n)
+	tuple := source*len(p.Destinations) + dest
 	fd, e := linux.Socket(w.c.ipv6())
 	if e != 0 {
 		w.fail(tally.Socket, tally.Errno(e))
 		return
 	}
 	if phase, e := w.prepare(fd, n, source); e != 0 {
+		if phase == tally.Bind && e == linux.EADDRINUSE {
+			w.c.exhausted(tuple, linux.Nano())
+		}
 		linux.Close(fd)
 		w.fail(phase, tally.Errno(e))
 		return
 	}
-	tuple := source*len(p.Destinations) + dest
 	called := linux.Nano()
 	w.rec.started(called, intended, p.Rate)
 	if e := linux.Connect(fd, &w.c.dests[dest]); e != 0 && e != linux.EINPROGRESS {

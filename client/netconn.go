@@ -120,7 +120,7 @@ func phaseOf(err error) tally.Phase {
 func (e *netEngine) refused(c *conn, err error, now int64) {
 	phase := phaseOf(err)
 	why, interrupted := exchange.EndOf(err)
-	if phase == tally.Connect && why == tally.Errno(linux.EADDRNOTAVAIL) {
+	if phase == tally.Connect && why == tally.Errno(linux.EADDRNOTAVAIL) || phase == tally.Bind && why == tally.Errno(linux.EADDRINUSE) {
 		e.exhausted(int(c.tuple), now)
 	}
 	e.mu.Lock()

@@ -128,12 +128,6 @@ func exhaustion(t *record.Trial) (text string, first *record.Tuple) {
 	if first == nil {
 		return "", nil
 	}
-	failed := int64(0)
-	for _, o := range failuresOf(t, client) {
-		if o.Cause == string(record.AddrNotAvailable) {
-			failed += o.Count
-		}
-	}
 	text = "The client ran out of ports"
 	if len(t.Ports) > 1 {
 		text += fmt.Sprintf(" on %d of %d address pairs", hit, len(t.Ports))
@@ -142,7 +136,7 @@ func exhaustion(t *record.Trial) (text string, first *record.Tuple) {
 	case first.OKBeforeFirstExhaustion == nil:
 		text += " after " + seconds(valueOr(first.FirstExhaustionSeconds, 0)) + ";"
 	case t.Connections.OK > through:
-		text += ": " + counted(through, "connection", "connections") + " went through before the first EADDRNOTAVAIL, " +
+		text += ": " + counted(through, "connection", "connections") + " went through before the first failure, " +
 			count(t.Connections.OK-through) + " after it;"
 	default:
 		text += ": " + counted(through, "connection", "connections") + " went through"
@@ -151,14 +145,37 @@ func exhaustion(t *record.Trial) (text string, first *record.Tuple) {
 		}
 		text += ", then"
 	}
-	return text + " connect() failed " + counted(failed, "time", "times") + " with EADDRNOTAVAIL.", first
+	return text + " " + withoutPort(t) + ".", first
+}
+
+// noPort tells the outcomes of connections that found no port.
+func noPort(o *record.Outcome) bool {
+	return o.Cause == string(record.AddrNotAvailable) || o.Phase == "bind" && o.Cause == string(record.AddrInUse)
+}
+
+// withoutPort says how often which call found no port.
+func withoutPort(t *record.Trial) string {
+	n := map[string]int64{}
+	for _, o := range failuresOf(t, client) {
+		if noPort(&o) {
+			n[o.Cause] += o.Count
+		}
+	}
+	var parts []string
+	if k := n[string(record.AddrNotAvailable)]; k > 0 || len(n) == 0 {
+		parts = append(parts, "connect() failed "+counted(k, "time", "times")+" with EADDRNOTAVAIL")
+	}
+	if k := n[string(record.AddrInUse)]; k > 0 {
+		parts = append(parts, "bind() failed "+counted(k, "time", "times")+" with EADDRINUSE")
+	}
+	return strings.Join(parts, " and ")
 }
 
 // otherFailures tells what else failed beside the ports that ran out.
 func otherFailures(t *record.Trial) string {
 	var rest []record.Outcome
 	for _, o := range failuresOf(t, client) {
-		if o.Cause != string(record.AddrNotAvailable) {
+		if !noPort(&o) {
 			rest = append(rest, o)
 		}
 	}
@@ -169,11 +186,14 @@ func otherFailures(t *record.Trial) string {
 	return text
 }
 
+// atTheEnd tells a reset that came instead of the end of the stream, when all had been said: the connection was good.
+func atTheEnd(o *record.Outcome) bool { return o.Phase == "close" && o.Cause == string(record.Reset) }
+
 // failuresOf lists the outcomes of a side that are failures and happened, the most frequent first.
 func failuresOf(t *record.Trial, side string) []record.Outcome {
 	var list []record.Outcome
 	for _, o := range t.Outcomes {
-		if o.Side == side && o.Cause != string(record.OK) && o.Count > 0 {
+		if o.Side == side && o.Cause != string(record.OK) && o.Count > 0 && !atTheEnd(&o) {
 			list = append(list, o)
 		}
 	}

@@ -263,12 +263,22 @@ func failures(s *screen, t *record.Trial) {
 	if n := t.Connections.Failed - told; n > 0 {
 		s.row(label, count(n)+" for a reason that was not recorded")
 	}
+	resetsAtTheEnd(s, t)
+}
+
+// resetsAtTheEnd tells who saw a reset where the stream should have ended, which is no failure of the connection.
+func resetsAtTheEnd(s *screen, t *record.Trial) {
+	for _, o := range t.Outcomes {
+		if atTheEnd(&o) && o.Count > 0 {
+			s.row("at the end", count(o.Count)+nbsp+"times", "the "+clean(o.Side)+" saw", clean(o.Errno), "instead of the end of the stream")
+		}
+	}
 }
 
 // meaning says in words what a cause is.
 var meaning = map[record.Cause]string{
 	record.AddrNotAvailable:  "every port of the range was taken for that address pair",
-	record.AddrInUse:         "the port that bind() asked for was taken",
+	record.AddrInUse:         "the port that bind() asked for was taken, or none was left for it to choose",
 	record.Refused:           "nobody listened, or the listener reset it",
 	record.Reset:             "the peer reset the connection",
 	record.TimedOut:          "no answer in time",

@@ -113,7 +113,23 @@ func TestAnswers(t *testing.T) {
 				tr.Connections.Failed = 7
 			},
 			"The client ran out of ports on 1 of 4 address pairs: 2,000 connections went through before the first " +
-				"EADDRNOTAVAIL, 17,880 after it; connect() failed 7 times with EADDRNOTAVAIL.",
+				"failure, 17,880 after it; connect() failed 7 times with EADDRNOTAVAIL.",
+		},
+		"bind() has no port": {
+			func(tr *record.Trial) {
+				tr.Ports[1].FirstExhaustionSeconds, tr.Ports[1].OKBeforeFirstExhaustion = ptr(0.5), ptr(int64(19_880))
+				fails(tr, "bind", "EADDRINUSE", 7)
+				tr.Connections.Failed = 7
+			},
+			"19,880 connections went through in 500 ms, then bind() failed 7 times with EADDRINUSE. The server",
+		},
+		"reset at the end": {
+			func(tr *record.Trial) { fails(tr, "close", "ECONNRESET", 30) },
+			"at the end 30 times the client saw ECONNRESET instead of the end of the stream",
+		},
+		"a reset at the end is no failure": {
+			func(tr *record.Trial) { fails(tr, "close", "ECONNRESET", 30) },
+			"The client holds none. Nothing failed.",
 		},
 		"remainder": {
 			func(tr *record.Trial) { *tr.Ledger.Server.Standing, *tr.Ledger.Server.Unexplained = 18_120, 2 },

@@ -245,7 +245,8 @@ type Tuple struct {
 	PeakOdd  *int64 `json:"peak_odd"`
 	// Successes counts the established connections of this tuple.
 	Successes int64 `json:"successes"`
-	// OKBeforeFirstExhaustion counts successes whose connect() was called before the first EADDRNOTAVAIL of this tuple
+	// OKBeforeFirstExhaustion counts successes whose connect() was called before the first EADDRNOTAVAIL of this tuple (where
+	// bind() comes before, also its EADDRINUSE)
 	// came back; nil where none came.
 	OKBeforeFirstExhaustion *int64 `json:"ok_before_first_exhaustion"`
 	// FirstExhaustionSeconds is when it came back, from the start of the load.

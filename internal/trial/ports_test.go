@@ -105,7 +105,7 @@ func TestNetNSExplicitBindSharesPorts(t *testing.T) {
 				t.Errorf("connections %+v, outcomes %+v", c, got.Outcomes)
 			}
 			for _, p := range got.Ports {
-				if p.Successes != 250 || p.OKBeforeFirstExhaustion != nil {
+				if p.Successes != 250 || p.OKBeforeFirstExhaustion == nil || *p.OKBeforeFirstExhaustion != 250 {
 					t.Errorf("port %d: %+v", p.Port, p)
 				}
 				foreseen(t, p, 250)

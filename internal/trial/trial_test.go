@@ -294,7 +294,7 @@ func TestNetNSInterrupts(t *testing.T) {
 		hard, endHard := context.WithCancel(t.Context())
 		s := start(t, "steady-200")
 		got, err := Run(soft, hard, s, Options{Program: labtest.Program, Watch: func(m Moment) {
-			if m.Opened > 20 {
+			if m.Opened > 20 && m.TimeWait.Client > 0 { // so that a sample has been told
 				endSoft()
 				if hardToo {
 					endHard()
