@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -239,8 +240,8 @@ var (
 		name: "TIME_WAIT", heads: [2]string{"TIME_WAIT", client}, cell: timeWaitCell(client),
 		words:   worded("TIME_WAIT on the client"),
 		spoiled: []string{"seen.client.states", "client.time_wait.peak"},
-		means: "connections that ended in TIME_WAIT on that side; those count, too, that were replaced, reused or " +
-			"expired before the end",
+		means: "connections that ended in TIME_WAIT on that side, seen/declared: all of them, none, or some here and the " +
+			"rest there; those count, too, that were replaced, reused or expired before the end",
 	}
 	columnServer = &matrixColumn{
 		name: "TIME_WAIT", heads: [2]string{"", server}, cell: timeWaitCell(server),
@@ -314,19 +315,30 @@ var (
 // worded names a figure, where it is there and not zero.
 func worded(name string) func(string) string {
 	return func(cell string) string {
-		switch cell {
-		case "0":
+		seen, declared, _ := strings.Cut(cell, "/")
+		switch {
+		case seen == "0" && (declared == "" || declared == string(record.None)):
 			return ""
-		case gap:
+		case seen == gap:
 			return name + " not measured"
 		}
 		return cell + " " + name
 	}
 }
 
+// timeWaitCell has what was seen, and behind it which share of the connections was declared.
 func timeWaitCell(side string) func(*record.MatrixRow) []string {
 	return func(r *record.MatrixRow) []string {
-		return []string{optional(countOf(seenOn(r, side).States, record.TimeWait), count)}
+		declared := r.Declared.Client
+		if side == server {
+			declared = r.Declared.Server
+		}
+		share := cmp.Or(declared.States[record.TimeWait], record.None)
+		seen := countOf(seenOn(r, side).States, record.TimeWait)
+		if seen == nil {
+			return []string{gap}
+		}
+		return []string{count(*seen) + "/" + clean(string(share))}
 	}
 }
 
