@@ -30,9 +30,17 @@ var Engines = []string{"split", "net"}
 func Open(plan Plan) (Engine, error) {
 	switch plan.Engine {
 	case "", "split":
-		return New(plan)
+		return opened(New(plan))
 	case "net":
-		return newNetEngine(plan)
+		return opened(newNetEngine(plan))
 	}
 	return nil, fmt.Errorf("client plan: no engine is called %q", plan.Engine)
+}
+
+// opened gives no engine with an error: a nil pointer in an interface would be one.
+func opened[E Engine](e E, err error) (Engine, error) {
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
 }

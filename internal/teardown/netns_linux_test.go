@@ -18,6 +18,9 @@ import (
 
 const connections = 200
 
+// port is the server's, below those that connect() chooses from. Nobody else is in the test's namespace.
+var port = uint16(20000)
+
 // Each strategy is held to its declaration by the kernel: the real client and server carry it out, and Judge compares.
 // A strategy is here by being registered.
 func TestNetNSStrategiesDoWhatTheyDeclare(t *testing.T) {
