@@ -57,8 +57,9 @@ func hold(t *testing.T, engine string, how scenario.Close, address netip.Addr) {
 		t.Cleanup(func() { holdFINs(t) })
 	}
 	before := counters(t)
-	pair := pairtest.New(t, pairtest.Options{Engine: engine, Close: how, Listen: address, Client: client.Plan{
-		Connections: connections, Meter: connections,
+	port++ // one of its own: an earlier one's TIME_WAIT stand for a minute
+	pair := pairtest.New(t, pairtest.Options{Engine: engine, Close: how, Client: client.Plan{
+		Destinations: []netip.AddrPort{netip.AddrPortFrom(address, port)}, Connections: connections, Meter: connections,
 	}})
 	look := newWatch(t, pair, s.Expect)
 	pair.Start()
