@@ -20,7 +20,7 @@ type Client struct {
 	plan        Plan
 	schedule    scenario.Schedule
 	script      exchange.Script
-	options     []option
+	options     []linux.Option[Plan]
 	sources     []linux.Sockaddr
 	dests       []linux.Sockaddr
 	limited     bool // a step has a time limit of its own
@@ -76,7 +76,7 @@ func prepare(plan Plan) (*Client, error) {
 		firstExhaustion: make([]atomic.Int64, plan.Tuples()), done: make(chan struct{}),
 	}
 	var err error
-	if c.options, err = wanted(&plan); err != nil {
+	if c.options, err = linux.Wanted(options, &plan, c.ipv6()); err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
 	for i := range c.firstExhaustion {

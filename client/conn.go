@@ -61,7 +61,7 @@ func (w *worker) start(n, intended int64) {
 func (w *worker) prepare(fd int, n int64, source int) (tally.Phase, linux.Errno) {
 	p := &w.c.plan
 	for i := range w.c.options {
-		if e := w.c.options[i].set(fd, &p.Socket); e != 0 {
+		if e := w.c.options[i].Set(fd, p); e != 0 {
 			return tally.Option, e
 		}
 	}

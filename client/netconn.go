@@ -83,7 +83,7 @@ func (e *netEngine) configure(c syscall.RawConn) error {
 	var refused linux.Errno
 	err := c.Control(func(fd uintptr) {
 		for i := range e.options {
-			if refused = e.options[i].set(int(fd), &e.plan.Socket); refused != 0 {
+			if refused = e.options[i].Set(int(fd), &e.plan); refused != 0 {
 				return
 			}
 		}

@@ -100,22 +100,22 @@ func TestNetNSOptionsReachTheSocket(t *testing.T) {
 	for _, at := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()} {
 		plain := setOn(t, at, Socket{})
 		for _, o := range options {
-			r, known := readBack[o.name]
+			r, known := readBack[o.Name]
 			if !known {
-				t.Errorf("nobody reads %s back", o.name)
+				t.Errorf("nobody reads %s back", o.Name)
 				continue
 			}
 			for name, got := range setOn(t, at, r.asked) {
 				want := plain[name]
-				if name == o.name {
+				if name == o.Name {
 					want = r.want
 				}
 				if got != want {
-					t.Errorf("%s asked for at %s: %s is %s, want %s", o.name, at, name, got, want)
+					t.Errorf("%s asked for at %s: %s is %s, want %s", o.Name, at, name, got, want)
 				}
 			}
-			if plain[o.name] == r.want {
-				t.Errorf("%s at %s is %s without being asked for: the test shows nothing", o.name, at, r.want)
+			if plain[o.Name] == r.want {
+				t.Errorf("%s at %s is %s without being asked for: the test shows nothing", o.Name, at, r.want)
 			}
 		}
 	}
@@ -177,9 +177,10 @@ func boundTo(t *testing.T, plan Plan) netip.AddrPort {
 func TestOptionThatKernelLacks(t *testing.T) {
 	before := options
 	defer func() { options = before }()
-	options = append(append([]option{}, before...), option{
-		"TCP_TELEPORT", "9.9", func(*Plan) bool { return true },
-		func(fd int, _ *Socket) linux.Errno {
+	options = append(append([]linux.Option[Plan]{}, before...), linux.Option[Plan]{
+		Name: "TCP_TELEPORT", Since: "9.9",
+		Asked: func(*Plan) bool { return true },
+		Set: func(fd int, _ *Plan) linux.Errno {
 			var e linux.Errno
 			errors.As(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, 9999, 1), &e)
 			return e

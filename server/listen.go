@@ -26,54 +26,31 @@ func SocketOf(s scenario.Scenario) Socket {
 	}
 }
 
-// option is one socket option of a listener.
-type option struct {
-	name  string
-	since string // the first Linux that has it
-	asked func(*Plan) bool
-	set   func(fd int, p *Plan) linux.Errno
-}
-
 // options are all that a listener can be given, in the order in which they are set.
-var options = []option{
+var options = []linux.Option[Plan]{
 	{
-		"SO_REUSEADDR", "1.0", func(p *Plan) bool { return p.Socket.ReuseAddress },
-		func(fd int, _ *Plan) linux.Errno { return linux.SetReuseAddress(fd) },
+		Name: "SO_REUSEADDR", Since: "1.0",
+		Asked: func(p *Plan) bool { return p.Socket.ReuseAddress },
+		Set:   func(fd int, _ *Plan) linux.Errno { return linux.SetReuseAddress(fd) },
 	},
 	{
-		"SO_REUSEPORT", "3.9", func(p *Plan) bool { return p.Socket.ReusePort },
-		func(fd int, _ *Plan) linux.Errno { return linux.SetReusePort(fd) },
+		Name: "SO_REUSEPORT", Since: "3.9",
+		Asked: func(p *Plan) bool { return p.Socket.ReusePort },
+		Set:   func(fd int, _ *Plan) linux.Errno { return linux.SetReusePort(fd) },
 	},
 	{
-		"IPV6_V6ONLY", "2.4", func(p *Plan) bool { return p.ipv6() },
-		func(fd int, _ *Plan) linux.Errno { return linux.SetIPv6Only(fd) },
+		Name: "IPV6_V6ONLY", Since: "2.4",
+		Asked: func(p *Plan) bool { return p.ipv6() },
+		Set:   func(fd int, _ *Plan) linux.Errno { return linux.SetIPv6Only(fd) },
 	},
 	{
-		"TCP_FASTOPEN", "3.7", func(p *Plan) bool { return p.Socket.FastOpen },
-		func(fd int, p *Plan) linux.Errno { return linux.SetFastOpen(fd, p.Backlog) },
+		Name: "TCP_FASTOPEN", Since: "3.7",
+		Asked: func(p *Plan) bool { return p.Socket.FastOpen },
+		Set:   func(fd int, p *Plan) linux.Errno { return linux.SetFastOpen(fd, p.Backlog) },
 	},
 }
 
 func (p *Plan) ipv6() bool { return p.Listen[0].Addr().Is6() }
-
-// supported tries the options that the plan asks for on a socket of its own, so that what this kernel lacks is said
-// before any load.
-func supported(p *Plan) error {
-	fd, e := linux.Socket(p.ipv6())
-	if e != 0 {
-		return fmt.Errorf("socket: %s: %w", linux.ErrnoName(e), e)
-	}
-	defer linux.Close(fd)
-	for _, o := range options {
-		if !o.asked(p) {
-			continue
-		}
-		if e := o.set(fd, p); e != 0 {
-			return &linux.UnsupportedError{Option: o.name, Since: o.since, Err: e}
-		}
-	}
-	return nil
-}
 
 // listen opens one worker's listener on one address. Every error says which address and what to do.
 func listen(ap netip.AddrPort, p *Plan) (int, error) {
@@ -83,8 +60,8 @@ func listen(ap netip.AddrPort, p *Plan) (int, error) {
 	}
 	call := ""
 	for _, o := range options {
-		if e == 0 && o.asked(p) {
-			call, e = "setsockopt("+o.name+")", o.set(fd, p)
+		if e == 0 && o.Asked(p) {
+			call, e = "setsockopt("+o.Name+")", o.Set(fd, p)
 		}
 	}
 	sa := linux.NewSockaddr(ap)

@@ -67,17 +67,17 @@ func listenerHas(t *testing.T, p Plan, want map[string]int) {
 	}
 	defer linux.Close(fd)
 	for _, o := range options {
-		r, known := readBack[o.name]
+		r, known := readBack[o.Name]
 		if !known {
-			t.Errorf("nobody reads %s back", o.name)
+			t.Errorf("nobody reads %s back", o.Name)
 			continue
 		}
 		got, err := unix.GetsockoptInt(fd, r.level, r.option)
 		if r.level == unix.IPPROTO_IPV6 && !p.ipv6() {
 			got, err = 0, nil // an IPv4 socket has no such option
 		}
-		if err != nil || got != want[o.name] {
-			t.Errorf("%+v at %s: %s is %d, %v; want %d", p.Socket, p.Listen[0], o.name, got, err, want[o.name])
+		if err != nil || got != want[o.Name] {
+			t.Errorf("%+v at %s: %s is %d, %v; want %d", p.Socket, p.Listen[0], o.Name, got, err, want[o.Name])
 		}
 	}
 }
@@ -101,9 +101,10 @@ func TestNetNSOptionThatKernelLacks(t *testing.T) {
 		return
 	}
 	before := options
-	options = append(append([]option{}, before...), option{
-		"TCP_TELEPORT", "9.9", func(*Plan) bool { return true },
-		func(fd int, _ *Plan) linux.Errno {
+	options = append(append([]linux.Option[Plan]{}, before...), linux.Option[Plan]{
+		Name: "TCP_TELEPORT", Since: "9.9",
+		Asked: func(*Plan) bool { return true },
+		Set: func(fd int, _ *Plan) linux.Errno {
 			var e linux.Errno
 			errors.As(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, 9999, 1), &e)
 			return e

@@ -70,11 +70,11 @@ func setOptions(fd int, p *Plan) error {
 		}
 	}
 	for _, o := range options {
-		if !o.asked(p) {
+		if !o.Asked(p) {
 			continue
 		}
-		if e := o.set(fd, p); e != 0 {
-			return refusedError{"setsockopt(" + o.name + ")", e}
+		if e := o.Set(fd, p); e != 0 {
+			return refusedError{"setsockopt(" + o.Name + ")", e}
 		}
 	}
 	return nil

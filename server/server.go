@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"twomsl/internal/exchange"
+	"twomsl/internal/linux"
 	"twomsl/internal/payload"
 	"twomsl/internal/scenario"
 	"twomsl/internal/teardown"
@@ -104,7 +105,7 @@ func prepare(plan Plan) (*Server, error) {
 	if err := s.layOutScripts(); err != nil {
 		return nil, err
 	}
-	if err := supported(&plan); err != nil {
+	if _, err := linux.Wanted(options, &plan, plan.ipv6()); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	return s, nil

@@ -5,7 +5,6 @@ package trial
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 
 	"twomsl/internal/record"
@@ -26,7 +25,7 @@ func (r *run) close(t *record.Trial) record.Close {
 	if c.NotJudged = r.notJudged(t); c.NotJudged != "" {
 		return c
 	}
-	c.Contradictions = append(c.Contradictions, teardown.Judge(r.strategy.Expect, c.Seen, established(t))...)
+	c.Contradictions = append(c.Contradictions, teardown.Judge(r.strategy.Expect, c.Seen, t.Established())...)
 	agrees := len(c.Contradictions) == 0
 	c.Agrees = &agrees
 	return c
@@ -51,17 +50,6 @@ func full[K comparable](m map[K]record.Share) map[K]record.Share {
 		return map[K]record.Share{}
 	}
 	return maps.Clone(m)
-}
-
-// established counts the connections whose handshake was over.
-func established(t *record.Trial) int64 {
-	n := t.Connections.Attempted - t.Connections.Unfinished
-	for _, o := range t.Outcomes {
-		if o.Side == "client" && slices.Contains([]string{"socket", "option", "bind", "connect"}, o.Phase) {
-			n -= o.Count
-		}
-	}
-	return n
 }
 
 // seen is what one side showed.
@@ -106,7 +94,7 @@ func (r *run) notJudged(t *record.Trial) string {
 		return "the trial is " + string(t.Status)
 	case t.Scenario.Topology != string(scenario.Veth):
 		return "both sides share one namespace, and so its counters"
-	case established(t) == 0:
+	case t.Established() == 0:
 		return "no connection was established"
 	case r.client.result == nil || r.client.result.Client == nil || r.server.result == nil || r.server.result.Server == nil:
 		return "a side has told nothing"
