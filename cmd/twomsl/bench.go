@@ -44,6 +44,8 @@ type matrixFlags struct {
 	outputs     outputs
 	records     string
 	quiet       bool
+
+	lost error // the first record of a row that could not be kept
 }
 
 func newMatrix() *cobra.Command {
@@ -175,15 +177,13 @@ func (f *matrixFlags) carryOut(soft, hard context.Context, rows []experiment.Row
 		if first == nil {
 			first = cannotStart(err)
 		}
+		kept := f.keep(t)
 		if t != nil && t.Status == record.Interrupted {
 			return
 		}
 		row := rows[i].RowRecord(t, err)
-		if t != nil {
-			if _, err := record.Write(f.records, t); err != nil {
-				row.Trial = "" // its figures are in the matrix all the same
-				fmt.Fprintln(stderr, "twomsl:", err)
-			}
+		if !kept {
+			row.Trial = "" // its figures are in the matrix all the same
 		}
 		told[i] = &row
 		live.say(fmt.Sprintf("%d of %d rows, %s", n, len(rows), rows[i].Command()))
@@ -200,6 +200,18 @@ func (f *matrixFlags) carryOut(soft, hard context.Context, rows []experiment.Row
 		return m, first
 	}
 	return m, nil
+}
+
+// keep writes a row's own record, where it has one, and tells whether it is there.
+func (f *matrixFlags) keep(t *record.Trial) bool {
+	if t == nil {
+		return false
+	}
+	_, err := record.Write(f.records, t)
+	if f.lost == nil {
+		f.lost = err
+	}
+	return err == nil
 }
 
 func matrixID(at time.Time) string {
@@ -243,9 +255,10 @@ func matrixStatus(m *record.Matrix) record.Status {
 
 // exit is the exit code of a matrix: what the kernel contradicts comes before what broke.
 func (f *matrixFlags) exit(m *record.Matrix, keepErr error) error {
+	keepErr = errors.Join(keepErr, f.lost)
 	switch {
 	case keepErr != nil:
-		return failed(fmt.Errorf("the record could not be kept: %w; free some room or name another --records", keepErr))
+		return failed(fmt.Errorf("not every record could be kept: %w; free some room or name another --records", keepErr))
 	case m.Contradicted() > 0:
 		return &exitError{code: exitContradicts}
 	case m.Status == record.Interrupted:
