@@ -30,6 +30,12 @@ func TestNetNSFastOpen(t *testing.T) {
 			}
 			return fd
 		}
+		// A plain connection before: the neighbour is known then. A SYN that is sent again no longer asks for a cookie.
+		plain := p.client.socket()
+		if e := linux.Connect(plain, &to); e != linux.EINPROGRESS {
+			t.Fatalf("%s: plain connect: %v", version, e)
+		}
+		becomes(t, plain, linux.DiagEstablished)
 		becomes(t, client(linux.EINPROGRESS), linux.DiagEstablished)
 		equal(t, version+": TCPFastOpenCookieReqd", p.server.counter("TcpExt.TCPFastOpenCookieReqd"), 1)
 		equal(t, version+": TCPFastOpenActive, no cookie yet", p.client.counter("TcpExt.TCPFastOpenActive"), 0)
@@ -59,12 +65,12 @@ func TestNetNSFastOpen(t *testing.T) {
 		for range n {
 			writeAll(t, client(0), size)
 		}
-		p.client.stands(map[uint8]int{linux.DiagEstablished: n + 2})
-		p.server.stands(map[uint8]int{linux.DiagEstablished: n + 2})
+		p.client.stands(map[uint8]int{linux.DiagEstablished: n + 3})
+		p.server.stands(map[uint8]int{linux.DiagEstablished: n + 3})
 		equal(t, version+": TCPFastOpenActive", p.client.counter("TcpExt.TCPFastOpenActive")-active, n)
 		equal(t, version+": TCPFastOpenPassive", p.server.counter("TcpExt.TCPFastOpenPassive")-passive, n)
 		with := 0
-		for range n + 2 {
+		for range n + 3 {
 			var from linux.Sockaddr
 			fd, e := linux.Accept(l.fd, &from)
 			ok(t, "accept", e)
