@@ -59,6 +59,7 @@ func Read(opt Options) record.Environment {
 	e := record.Environment{
 		Kernel:      r.text("kernel", "proc/sys/kernel/osrelease"),
 		Build:       r.text("build", "proc/version"),
+		BootID:      r.text("boot_id", "proc/sys/kernel/random/boot_id"),
 		CommandLine: r.text("command_line", "proc/cmdline"),
 		Arch:        runtime.GOARCH,
 		Go:          runtime.Version(),

@@ -14,6 +14,7 @@ import (
 var plain = map[string]string{
 	"proc/sys/kernel/osrelease":                     "6.18.1\n",
 	"proc/version":                                  "Linux version 6.18.1 (a@b) #1 SMP\n",
+	"proc/sys/kernel/random/boot_id":                "6b0f-1\n",
 	"proc/cmdline":                                  "quiet mitigations=off\n",
 	"proc/cpuinfo":                                  "processor\t: 0\nmodel\t\t: 17\nmodel name\t: Some CPU\n",
 	"proc/self/status":                              "Name:\tx\nCapEff:\t000001ffffffffff\nCpus_allowed_list:\t0-2,5\n",
@@ -65,8 +66,8 @@ func fakeRoot(t *testing.T, changes map[string]string) string {
 
 func TestReadOfAPlainMachine(t *testing.T) {
 	e := Read(Options{Root: fakeRoot(t, nil)})
-	if e.Kernel != "6.18.1" || e.Build != "Linux version 6.18.1 (a@b) #1 SMP" || e.CommandLine != "quiet mitigations=off" {
-		t.Errorf("kernel: %q, %q, %q", e.Kernel, e.Build, e.CommandLine)
+	if e.Kernel != "6.18.1" || e.Build != "Linux version 6.18.1 (a@b) #1 SMP" || e.CommandLine != "quiet mitigations=off" || e.BootID != "6b0f-1" {
+		t.Errorf("kernel: %q, %q, %q, boot %q", e.Kernel, e.Build, e.CommandLine, e.BootID)
 	}
 	if e.CPUModel != "Some CPU" || e.CPUs != 5 || e.CPUsAllowed != "0-2,5" || e.MemoryBytes != 2_048_000 {
 		t.Errorf("processors and memory: %q, %d, %q, %d", e.CPUModel, e.CPUs, e.CPUsAllowed, e.MemoryBytes)
@@ -89,14 +90,14 @@ func TestReadOfAPlainMachine(t *testing.T) {
 func TestReadOfNothingHasAReasonForEachGap(t *testing.T) {
 	e := Read(Options{Root: t.TempDir(), Link: "no-such-link"})
 	for _, field := range []string{
-		"kernel", "build", "command_line", "cpu_model", "cpus", "cpus_allowed", "mitigations", "cgroup_quota_cpus",
+		"kernel", "build", "boot_id", "command_line", "cpu_model", "cpus", "cpus_allowed", "mitigations", "cgroup_quota_cpus",
 		"memory_bytes", "load_average", "ehash_buckets", "root", "steal_seconds", "offloads",
 	} {
 		if e.Unmeasured[field] == "" {
 			t.Errorf("%s is missing without a reason", field)
 		}
 	}
-	if len(e.Unmeasured) != 14 {
+	if len(e.Unmeasured) != 15 {
 		t.Errorf("reasons for what could be read: %v", e.Unmeasured)
 	}
 }

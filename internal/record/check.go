@@ -135,7 +135,11 @@ func (c *checker) sideSeen(path string, s *Side, tuples int) {
 	c.countPtr(path+".time_wait.peak", s.TimeWait.Peak)
 	c.countPtr(path+".time_wait.plateau", s.TimeWait.Plateau)
 	c.secondsPtr(path+".time_wait.lifetime_seconds", s.TimeWait.LifetimeSeconds)
+	c.secondsPtr(path+".time_wait.fin_wait_2_seconds", s.TimeWait.FinWait2Seconds)
 	c.countPtr(path+".time_wait.bytes_each", s.TimeWait.BytesEach)
+	for i := range s.Sysctls.Asked {
+		c.oneOf(fmt.Sprintf("%s.sysctls.asked[%d].outcome", path, i), s.Sysctls.Asked[i].Outcome, asked)
+	}
 	c.seconds(path+".cpu.user_seconds", s.CPU.UserSeconds)
 	c.seconds(path+".cpu.system_seconds", s.CPU.SystemSeconds)
 	c.seconds(path+".sampler.user_seconds", s.Sampler.UserSeconds)
@@ -151,6 +155,9 @@ func (c *checker) sideSeen(path string, s *Side, tuples int) {
 		c.sample(p, &s.Samples[i], tuples)
 	}
 }
+
+// asked are what can become of a setting that was asked for.
+var asked = []string{SysctlChanged, SysctlAlreadySet, SysctlMissing, SysctlHostWide, SysctlRefused}
 
 func (c *checker) sample(path string, s *Sample, tuples int) {
 	if math.IsNaN(s.AtMS) || math.IsInf(s.AtMS, 0) {

@@ -131,19 +131,23 @@ func TestCheck(t *testing.T) {
 		`declared.client.counters.TCPAbortOnData is "7"`: func(t *Trial) {
 			t.Close.Declared.Client.Counters = map[string]Share{"TCPAbortOnData": "7"}
 		},
-		`close.declared.server.eof is "yes"`:           func(t *Trial) { t.Close.Declared.Server.EOF = "yes" },
-		"close.declared.client.lost_each is a count":   func(t *Trial) { t.Close.Declared.Client.LostEach = -1 },
-		"close.seen.client.states.TIME_WAIT is a":      func(t *Trial) { t.Close.Seen.Client.States[TimeWait] = -1 },
-		"close.seen.server.counters.TCPAbortOnData is": func(t *Trial) { t.Close.Seen.Server.Counters["TCPAbortOnData"] = -1 },
-		"close.seen.server.reset is a count":           func(t *Trial) { t.Close.Seen.Server.Reset = -1 },
-		"close.agrees is null although there are 1":    func(t *Trial) { t.Close.Agrees, t.Close.Contradictions = nil, []string{"x"} },
-		"close.agrees is true although there are 1":    func(t *Trial) { t.Close.Contradictions = []string{"x"} },
-		"close.contradictions are missing":             func(t *Trial) { t.Close.Agrees = ptr(false) },
-		"close.not_judged is there although agrees":    func(t *Trial) { t.Close.NotJudged = "x" },
-		"stand.asked.LISTEN is a count":                func(t *Trial) { t.Stand.Asked[Listen] = -1 },
-		"stand.least.SYN_RECV is 9, more than":         func(t *Trial) { t.Stand.Least[SynRecv] = 9 },
-		"stand.worst_deviation is a count":             func(t *Trial) { t.Stand.WorstDeviation = -1 },
-		"stand.held_seconds cannot be -1":              func(t *Trial) { t.Stand.HeldSeconds = -1 },
+		`close.declared.server.eof is "yes"`:               func(t *Trial) { t.Close.Declared.Server.EOF = "yes" },
+		"close.declared.client.lost_each is a count":       func(t *Trial) { t.Close.Declared.Client.LostEach = -1 },
+		"close.seen.client.states.TIME_WAIT is a":          func(t *Trial) { t.Close.Seen.Client.States[TimeWait] = -1 },
+		"close.seen.server.counters.TCPAbortOnData is":     func(t *Trial) { t.Close.Seen.Server.Counters["TCPAbortOnData"] = -1 },
+		"close.seen.server.reset is a count":               func(t *Trial) { t.Close.Seen.Server.Reset = -1 },
+		"close.agrees is null although there are 1":        func(t *Trial) { t.Close.Agrees, t.Close.Contradictions = nil, []string{"x"} },
+		"close.agrees is true although there are 1":        func(t *Trial) { t.Close.Contradictions = []string{"x"} },
+		"close.contradictions are missing":                 func(t *Trial) { t.Close.Agrees = ptr(false) },
+		"close.not_judged is there although agrees":        func(t *Trial) { t.Close.NotJudged = "x" },
+		"sides.client.time_wait.fin_wait_2_seconds cannot": func(t *Trial) { t.Sides.Client.TimeWait.FinWait2Seconds = ptr(-1.0) },
+		`sides.server.sysctls.asked[0].outcome is "done"`: func(t *Trial) {
+			t.Sides.Server.Sysctls.Asked = []SysctlAsked{{Key: "net.ipv4.tcp_tw_reuse", Outcome: "done"}}
+		},
+		"stand.asked.LISTEN is a count":        func(t *Trial) { t.Stand.Asked[Listen] = -1 },
+		"stand.least.SYN_RECV is 9, more than": func(t *Trial) { t.Stand.Least[SynRecv] = 9 },
+		"stand.worst_deviation is a count":     func(t *Trial) { t.Stand.WorstDeviation = -1 },
+		"stand.held_seconds cannot be -1":      func(t *Trial) { t.Stand.HeldSeconds = -1 },
 	}, small)
 	// A remainder below zero is a finding, not a contradiction.
 	tr := small()

@@ -35,12 +35,12 @@ func TestTheSchemaIsDocumented(t *testing.T) {
 	}
 }
 
-const schemaIntro = `# The records of a trial and of a matrix
+const schemaIntro = `# The records of a trial, of a matrix and of a comparison
 
 Made from the comments of internal/record by its test; ` + "`go test ./internal/record -update`" + ` writes it anew.
 
-One JSON file per trial, schema ` + "`" + Schema + "`" + `, and one per matrix of trials, schema ` + "`" + MatrixSchema + "`" + `.
-Fields may be added; those below keep their names and are always there. A type that both have is told once.
+One JSON file per trial, schema ` + "`" + Schema + "`" + `, one per matrix of trials, schema ` + "`" + MatrixSchema + "`" + `,
+and one per comparison of variants, schema ` + "`" + ComparisonSchema + "`" + `. Fields may be added; those below keep their names and are always there. A type that several have is told once.
 What was not measured is null, and a warning or ` + "`environment.unmeasured`" + ` says why. Units stand in the names.
 `
 
@@ -50,7 +50,7 @@ func schemaPage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(schemaIntro)
 	written := map[string]bool{}
-	for _, root := range []reflect.Type{reflect.TypeFor[Trial](), reflect.TypeFor[Matrix]()} {
+	for _, root := range []reflect.Type{reflect.TypeFor[Trial](), reflect.TypeFor[Matrix](), reflect.TypeFor[Comparison]()} {
 		for queue := []reflect.Type{root}; len(queue) > 0; queue = queue[1:] {
 			if typ := queue[0]; !written[typ.Name()] {
 				written[typ.Name()] = true
@@ -65,9 +65,19 @@ func schemaPage(t *testing.T) string {
 func section(t *testing.T, b *strings.Builder, typ reflect.Type, info structDoc) []reflect.Type {
 	t.Helper()
 	fmt.Fprintf(b, "\n## %s\n\n%s\n\n| field | type | meaning |\n| --- | --- | --- |\n", typ.Name(), oneLine(info.doc))
+	return fields(t, b, typ, info)
+}
+
+// fields writes the rows of a type's fields; those of an embedded one stand among them.
+func fields(t *testing.T, b *strings.Builder, typ reflect.Type, info structDoc) []reflect.Type {
+	t.Helper()
 	var inside []reflect.Type
 	for i := range typ.NumField() {
 		f := typ.Field(i)
+		if f.Anonymous {
+			inside = append(inside, fields(t, b, f.Type, structs(t)[f.Type.Name()])...)
+			continue
+		}
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if tag == "" {
 			t.Errorf("%s.%s has no name in JSON", typ.Name(), f.Name)
@@ -123,7 +133,7 @@ func structs(t *testing.T) map[string]structDoc {
 	t.Helper()
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range []string{"record.go", "close.go", "matrix.go", "state.go", "cause.go"} {
+	for _, name := range []string{"record.go", "close.go", "matrix.go", "comparison.go", "state.go", "cause.go"} {
 		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

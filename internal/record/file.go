@@ -281,6 +281,7 @@ func normalised(t *Trial) *Trial {
 func normalSide(s Side) Side {
 	s.Addresses, s.Samples = list(s.Addresses), list(s.Samples)
 	s.Sysctls.Changed, s.Sysctls.Refused = list(s.Sysctls.Changed), list(s.Sysctls.Refused)
+	s.Sysctls.Asked = list(s.Sysctls.Asked)
 	return s
 }
 

@@ -121,6 +121,9 @@ type SideStates struct {
 type TimeWaits struct {
 	Peak    *int64 `json:"peak"`
 	Plateau *int64 `json:"plateau"`
+	// FinWait2Seconds is the same as LifetimeSeconds for orphaned FIN_WAIT2: tcp_fin_timeout, as the kernel's timer shows it.
+	// Nil with tcp_fin_timeout above 60, where no one timer shows it.
+	FinWait2Seconds *float64 `json:"fin_wait_2_seconds"`
 	// LifetimeSeconds is the longest time left that the kernel's own timer showed for a TIME_WAIT of this side: the life
 	// it was given. Nil where none was seen.
 	LifetimeSeconds *float64 `json:"lifetime_seconds"`
@@ -142,6 +145,38 @@ type Sysctls struct {
 	Effective map[string]string `json:"effective"`
 	Changed   []SysctlChange    `json:"changed"`
 	Refused   []SysctlRefusal   `json:"refused"`
+	// Asked has every setting that a recipe asked for on this side, in order, with what became of it.
+	Asked []SysctlAsked `json:"asked"`
+}
+
+// What becomes of a setting that was asked for.
+const (
+	SysctlChanged    = "changed"     // it has the value now, and had another one
+	SysctlAlreadySet = "already-set" // it had the value before
+	SysctlMissing    = "missing"     // this kernel has no such setting
+	SysctlHostWide   = "host-wide"   // it exists once for the machine and cannot be set for a lab
+	SysctlRefused    = "refused"     // the kernel did not take the value
+)
+
+// SysctlAsked is one setting that a recipe asked for. A nil value could not be read.
+type SysctlAsked struct {
+	Key      string `json:"key"`
+	Asked    string `json:"asked"`
+	Optional bool   `json:"optional"` // marked with -: that it cannot be had is no failure
+	Outcome  string `json:"outcome"`  // changed, already-set, missing, host-wide, refused
+	// Exists tells whether this kernel has it; Namespaced whether a network namespace has one of its own.
+	Exists     bool    `json:"exists"`
+	Namespaced bool    `json:"namespaced"`
+	Default    *string `json:"default"` // of a new namespace
+	Before     *string `json:"before"`  // when it was about to be written
+	Value      *string `json:"value"`   // read back afterwards
+	Reason     string  `json:"reason"`  // why it could not be had; "" where it could
+	GoneSince  string  `json:"gone_since"`
+	ReplacedBy string  `json:"replaced_by"`
+	// Does says in a clause what the setting does, Price what having it costs; "" where nothing is known. Price is "" too
+	// where nothing was changed.
+	Does  string `json:"does"`
+	Price string `json:"price"`
 }
 
 // SysctlChange is one setting that was written and read back.
@@ -330,8 +365,10 @@ type Warning struct {
 
 // Environment is the machine that the trial ran on.
 type Environment struct {
-	Kernel      string            `json:"kernel"` // release
-	Build       string            `json:"build"`  // version line
+	Kernel string `json:"kernel"` // release
+	Build  string `json:"build"`  // version line
+	// BootID tells one boot of a machine from the next; "" in records from before it was noted.
+	BootID      string            `json:"boot_id"`
 	CommandLine string            `json:"command_line"`
 	Arch        string            `json:"arch"`
 	CPUModel    string            `json:"cpu_model"`
