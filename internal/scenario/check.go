@@ -39,6 +39,8 @@ type Known struct {
 	IOs     []string
 	// Close tells what is wrong with a close block, which is internal/teardown's to know. Nil: not checked.
 	Close func(Close) error
+	// Metrics are those that report/compare can get from a record.
+	Metrics []string
 }
 
 // Check judges a resolved scenario and changes nothing. The error is a Problems with every problem there is.
@@ -58,6 +60,7 @@ func (s Scenario) Check(known Known) error {
 	c.payload()
 	c.closing()
 	c.closer(known)
+	c.judge(known)
 	c.goal()
 	c.link()
 	c.sysctls()

@@ -11,7 +11,7 @@ import (
 
 func TestLibrary(t *testing.T) {
 	want := []string{
-		"close-matrix", "data-loss", "explicit-bind", "incident-18000", "port-exhaustion", "port-exhaustion-small",
+		"close-matrix", "data-loss", "explicit-bind", "incident-18000", "port-exhaustion", "port-exhaustion-8k", "port-exhaustion-small",
 		"state-mix", "steady-200",
 	}
 	if diff := cmp.Diff(want, Names()); diff != "" {
@@ -65,6 +65,10 @@ func TestLibraryAsks(t *testing.T) {
 			s.Load.Rate = 200
 			s.Sysctl.Client = map[string]string{"net.ipv4.ip_local_port_range": "40000 40999"}
 		},
+		"port-exhaustion-8k": func(s *Scenario) {
+			s.Load.Rate, s.Load.Stop, s.Client.Workers = 1000, Stop{After: 20 * second, Failures: 1000}, 2
+			s.Sysctl.Client = map[string]string{"net.ipv4.ip_local_port_range": "40000 47999"}
+		},
 		"state-mix": func(s *Scenario) {
 			s.Load.Hold, s.Server.Workers = 20*second, 1
 			s.Stand = Stand{
@@ -81,6 +85,9 @@ func TestLibraryAsks(t *testing.T) {
 			t.Fatal(err)
 		}
 		want.Name, want.Title, want.About = s.Name, s.Title, s.About
+		if want.Judge.Primary = s.Judge.Primary; want.Judge.Primary == "" {
+			want.Judge.Primary = primaryOf(want.Load.Rate)
+		}
 		if diff := cmp.Diff(want, s.Resolve()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -149,7 +156,7 @@ func TestLibraryAboutsNameOverridesThatWork(t *testing.T) {
 }
 
 func TestFindUnknown(t *testing.T) {
-	const all = "there are: close-matrix, data-loss, explicit-bind, incident-18000, port-exhaustion, " +
+	const all = "there are: close-matrix, data-loss, explicit-bind, incident-18000, port-exhaustion, port-exhaustion-8k, " +
 		"port-exhaustion-small, state-mix, steady-200"
 	for name, want := range map[string]string{
 		"incident": `no scenario is called "incident"; did you mean incident-18000? ` + all,
@@ -162,5 +169,34 @@ func TestFindUnknown(t *testing.T) {
 	}
 	if Source("nothing") != nil {
 		t.Error("a source without a scenario")
+	}
+}
+
+// A comparison is taken up again from its record alone.
+func TestJSONReadsBack(t *testing.T) {
+	all := []Scenario{full()}
+	for _, name := range Names() {
+		s, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s, s.Resolve())
+	}
+	for _, s := range all {
+		text, err := s.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := FromJSON(text)
+		if err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+			continue
+		}
+		if diff := cmp.Diff(s.Resolve(), got.Resolve()); diff != "" {
+			t.Errorf("%s: %s", s.Name, diff)
+		}
+	}
+	if _, err := FromJSON([]byte(`{"nmae": "x"}`)); err == nil {
+		t.Error("a field that does not exist was read")
 	}
 }

@@ -79,6 +79,8 @@ stand:
   close_wait: 8
   last_ack: 9
   listen: 10
+judge:
+  primary: failed, tw_reused
 `
 
 func full() Scenario {
@@ -104,6 +106,7 @@ func full() Scenario {
 			SynSent: 1, SynRecv: 2, Established: 3, FinWait1: 4, FinWait2: 5, Closing: 6, TimeWait: 7, CloseWait: 8,
 			LastAck: 9, Listen: 10,
 		},
+		Judge: Judge{Primary: "failed,tw_reused"},
 		Sysctl: Sysctl{
 			map[string]string{"net.ipv4.tcp_tw_reuse": "1"},
 			map[string]string{"net.ipv4.ip_local_port_range": "40000 40999"},
@@ -156,7 +159,7 @@ func TestParseTellsEverythingAtOnce(t *testing.T) {
 		"    net.ipv4.tcp_tw_reuse: 2",
 		"colour: blue",
 	)))
-	top := "name, title, about, topology, family, engine, io, load, client, server, payload, close, link, sysctl, stand"
+	top := "name, title, about, topology, family, engine, io, load, client, server, payload, close, link, sysctl, stand, judge"
 	want := lines(
 		"my.yaml:2: topologie: no such field; did you mean topology? Allowed here: "+top,
 		"my.yaml:3: rate: no such field; did you mean load.rate? Allowed here: "+top,

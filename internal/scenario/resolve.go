@@ -39,6 +39,7 @@ func (s Scenario) Resolve() Scenario {
 	fill(&s.Server.ReusePort, On)
 	fill(&s.Payload.Request, 64)
 	fill(&s.Payload.Response, 64)
+	fill(&s.Judge.Primary, primaryOf(s.Load.Rate))
 	s.Close.settle()
 	if s.Link.Rate != 0 {
 		fill(&s.Link.Queue, defaultQueue)
@@ -48,6 +49,14 @@ func (s Scenario) Resolve() Scenario {
 		fill(&g.Side, s.Close.Side)
 	}
 	return s
+}
+
+// primaryOf are the metrics that decide where the scenario names none: as fast as it goes, speed is what counts.
+func primaryOf(r Rate) List {
+	if r == Max {
+		return "failed,connects_per_second"
+	}
+	return "failed,first_exhaustion_seconds,rate_that_lasts"
 }
 
 // settle makes How and Linger say the same where only one of them was said, and finds the side that How leaves.

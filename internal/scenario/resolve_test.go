@@ -17,6 +17,7 @@ func TestResolveFillsInWhatWasNotSaid(t *testing.T) {
 		Server:  Server{Addresses: 1, Port: 8080, Ports: 1, Backlog: 4096, ReuseAddress: On, ReusePort: On},
 		Payload: Payload{Request: 64, Response: 64},
 		Close:   Close{Side: ClientSide, How: "fin"},
+		Judge:   Judge{Primary: "failed,connects_per_second"},
 	}
 	if diff := cmp.Diff(want, Scenario{}.Resolve()); diff != "" {
 		t.Error(diff)

@@ -21,6 +21,7 @@ type Scenario struct {
 	Link    Link    `yaml:"link" json:"link"`
 	Sysctl  Sysctl  `yaml:"sysctl" json:"sysctl"`
 	Stand   Stand   `yaml:"stand" json:"stand"`
+	Judge   Judge   `yaml:"judge" json:"judge"`
 }
 
 // Topology is where the pair lives.
@@ -159,6 +160,12 @@ type Stand struct {
 	CloseWait   int `yaml:"close_wait" json:"close_wait"`
 	LastAck     int `yaml:"last_ack" json:"last_ack"`
 	Listen      int `yaml:"listen" json:"listen"`
+}
+
+// Judge says by what variants of the scenario are held against each other.
+type Judge struct {
+	// Primary are the metrics that decide, five at most: failed, first_exhaustion_seconds.
+	Primary List `yaml:"primary" json:"primary"`
 }
 
 // Sysctl are settings, key to value, written in the lab before the load. Both is applied first, then the side's own.

@@ -100,7 +100,7 @@ func TestWithTellsEverythingAtOnce(t *testing.T) {
 			"established, fin_wait_1, fin_wait_2, closing, time_wait, close_wait, last_ack, listen",
 		"--set client.requests: 0 is not possible: leave it out for the default, 1",
 		"--set time_wait.count: no such field; did you mean load.stop.time_wait? Allowed here: name, title, about, "+
-			"topology, family, engine, io, load, client, server, payload, close, link, sysctl, stand",
+			"topology, family, engine, io, load, client, server, payload, close, link, sysctl, stand, judge",
 		`--set load.stop.time_wait.count: "x" is no whole number`,
 		`--set title: "\xff" is not UTF-8 text`,
 	)

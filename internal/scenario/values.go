@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -369,3 +370,46 @@ func (h How) Split() (name, argument string) {
 
 // JSON gives the scenario as it stands in a record.
 func (s Scenario) JSON() (json.RawMessage, error) { return json.Marshal(s) }
+
+// FromJSON reads what JSON gave, as records keep it.
+func FromJSON(data []byte) (s Scenario, err error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, fmt.Errorf("the scenario in the record: %w", err)
+	}
+	return s, nil
+}
+
+// List is a list of names, as one text: "failed, tw_reused". The zero value is "not said".
+type List string
+
+// ListOf makes the list of single names.
+func ListOf(list []string) List { return List(strings.Join(list, ",")) }
+
+// Items gives the single names.
+func (n List) Items() []string {
+	if n == "" {
+		return nil
+	}
+	return strings.Split(string(n), ",")
+}
+
+// UnmarshalText reads names with commas between them.
+func (n *List) UnmarshalText(b []byte) error {
+	var list []string
+	for name := range strings.SplitSeq(string(b), ",") {
+		name = strings.TrimSpace(name)
+		if name == "" && strings.TrimSpace(string(b)) != "" || strings.ContainsAny(name, " \t") {
+			return fmt.Errorf("%q is no list of names: write them with commas, like failed, tw_reused", b)
+		}
+		if name != "" {
+			list = append(list, name)
+		}
+	}
+	*n = ListOf(list)
+	return nil
+}
+
+// MarshalText prints what UnmarshalText reads.
+func (n List) MarshalText() ([]byte, error) { return []byte(n), nil }

@@ -235,3 +235,13 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+func TestLists(t *testing.T) {
+	for text, want := range map[string]string{"failed": "failed", " failed , tw_reused": "failed,tw_reused", "": "", "failed,,x": "!", "a b": "!", ",": "!"} {
+		var l List
+		err := l.UnmarshalText([]byte(text))
+		if got := string(l); (err != nil) != (want == "!") || err == nil && got != want {
+			t.Errorf("%q is %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
