@@ -18,6 +18,7 @@ import (
 var rooms = map[string][]string{
 	"internal/record":       {},
 	"internal/scenario":     {},
+	"internal/recipe":       {},
 	"internal/payload":      {},
 	"internal/linux":        {},
 	"internal/linux/nstest": {"internal/linux", "internal/record"},
@@ -49,15 +50,19 @@ var rooms = map[string][]string{
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/tally", "internal/teardown",
 	},
 	"internal/experiment": {"internal/peer", "internal/record", "internal/scenario", "internal/teardown", "internal/trial"},
-	"report":              {"internal/record"},
+	"report":              {"internal/record", "report/chart", "report/compare"},
+	"report/compare":      {"internal/record"},
+	"report/chart":        {},
 	"cmd/twomsl": {
-		"report", "internal/experiment", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
+		"report", "report/compare", "internal/experiment", "internal/recipe", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/trial",
 	},
 }
 
 // portable rooms must build where there is no Linux: records are told on any machine.
-var portable = []string{"internal/record", "internal/scenario", "internal/payload", "internal/teardown", "report"}
+var portable = []string{
+	"internal/record", "internal/scenario", "internal/payload", "internal/teardown", "report", "report/compare", "report/chart",
+}
 
 type pkg struct {
 	ImportPath, Dir, Doc               string

@@ -1,0 +1,426 @@
+package compare
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"twomsl/internal/record"
+)
+
+// The directions in which a metric gets better.
+const (
+	lower  = "lower"
+	higher = "higher"
+	// neither: what it shows is told by the metrics that it changes.
+	neither = record.Neither
+)
+
+// A metric is one row of the table: what it is called, and how to get it from a trial.
+type metric struct {
+	name, unit, better string
+	exact              bool // counted, not timed
+	read               func(t *record.Trial) reading
+	// step and share are the least difference that matters, in the unit and as a share of the value: what the way of
+	// counting may be off by without anything being different.
+	step, share float64
+	// events tells a count of things that may happen now and then: a few more of them show nothing.
+	events bool
+	// ofTotal tells a count whose total may differ from trial to trial: shares are compared.
+	ofTotal bool
+}
+
+// timedShare is the least part by which a timed metric must change to matter: less comes from where a program happens to
+// lie in memory.
+const timedShare = 0.02
+
+// table has every metric in the order in which reports name them. The rows of failed.CAUSE come after failed, for the
+// causes that were seen.
+var table = []metric{
+	{name: "connects_per_second", unit: "1/s", better: higher, share: timedShare, read: connectsPerSecond},
+	{name: failed, unit: "connections", better: lower, exact: true, step: 1, events: true, ofTotal: true, read: failures},
+	{name: firstExhaustion, unit: "s", better: higher, exact: true, step: 0.05, share: 0.01, read: exhaustion},
+	{name: rateThatLastsRow, unit: "1/s", better: higher, exact: true, step: 0.1, read: rateThatLasts},
+	{name: "client.time_wait.peak", unit: "sockets", better: lower, exact: true, step: 2, share: 0.005, read: of(client, peakTimeWait)},
+	{name: "client.time_wait.plateau", unit: "sockets", better: lower, exact: true, step: 2, share: 0.005, read: of(client, plateauTimeWait)},
+	{name: "server.time_wait.peak", unit: "sockets", better: lower, exact: true, step: 2, share: 0.005, read: of(server, peakTimeWait)},
+	{name: "server.time_wait.plateau", unit: "sockets", better: lower, exact: true, step: 2, share: 0.005, read: of(server, plateauTimeWait)},
+	{name: portsShareRow, unit: "share", better: lower, exact: true, step: 0.005, read: portsShare},
+	{name: "time_wait_seconds", unit: "s", better: lower, exact: true, step: 0.2, read: timeWaitSeconds},
+	{name: "fin_wait_2_seconds", unit: "s", better: lower, exact: true, step: 0.2, read: finWait2Seconds},
+	{name: "connect.p50_us", unit: "us", better: lower, share: timedShare, read: latency(func(q *record.Quantiles) float64 { return q.P50US })},
+	{name: "connect.p99_us", unit: "us", better: lower, share: timedShare, read: latency(func(q *record.Quantiles) float64 { return q.P99US })},
+	{name: "connect.p999_us", unit: "us", better: lower, share: timedShare, read: latency(func(q *record.Quantiles) float64 { return q.P999US })},
+	{name: "tw_reused", unit: "sockets", better: neither, exact: true, step: 1, events: true, read: counter(client, "TcpExt.TWRecycled")},
+	{name: twOverflow, unit: "sockets", better: lower, exact: true, step: 1, events: true, read: overflow},
+	{name: "resets_seen", unit: "connections", better: lower, exact: true, step: 1, events: true, read: resetsSeen},
+	{name: "bytes_lost", unit: "bytes", better: lower, exact: true, step: 1, events: true, read: bytesLost},
+	{name: "listen_drops", unit: "segments", better: lower, exact: true, step: 1, events: true, read: counter(server, "TcpExt.ListenDrops")},
+	{name: "syncookies_sent", unit: "segments", better: lower, exact: true, step: 1, events: true, read: counter(server, "TcpExt.SyncookiesSent")},
+	{name: "client.cpu_us_per_connection", unit: "us", better: lower, share: timedShare, read: of(client, cpuEach)},
+	{name: "server.cpu_us_per_connection", unit: "us", better: lower, share: timedShare, read: of(server, cpuEach)},
+	{name: "time_wait_bytes_each", unit: "bytes", better: lower, exact: true, step: 1, read: bytesEach},
+}
+
+// Names of rows that rules ask for.
+const (
+	failed           = "failed"
+	firstExhaustion  = "first_exhaustion_seconds"
+	rateThatLastsRow = "rate_that_lasts"
+	portsShareRow    = "ports.peak_share"
+	twOverflow       = "tw_overflow"
+)
+
+// Names gives the names of all metrics in the table's order. failed.CAUSE, one for each cause, are metrics too.
+func Names() []string {
+	names := make([]string, len(table))
+	for i := range table {
+		names[i] = table[i].name
+	}
+	return names
+}
+
+// rowsFor is the table with a row for each of the causes.
+func rowsFor(causes []string) []metric {
+	rows := make([]metric, 0, len(table)+len(causes))
+	for _, m := range table {
+		rows = append(rows, m)
+		if m.name != failed {
+			continue
+		}
+		for _, c := range causes {
+			byCause := m
+			byCause.name, byCause.read = failed+"."+c, failuresBy(c)
+			rows = append(rows, byCause)
+		}
+	}
+	return rows
+}
+
+// rowOf finds a metric by its name, those of causes too.
+func rowOf(name string) (metric, bool) {
+	if cause, ok := strings.CutPrefix(name, failed+"."); ok {
+		return rowsFor([]string{cause})[slices.Index(Names(), failed)+1], true
+	}
+	i := slices.Index(Names(), name)
+	if i < 0 {
+		return metric{}, false
+	}
+	return table[i], true
+}
+
+// A reading is a metric in one trial: a value, or that it never happened, or why there is none.
+type reading struct {
+	value      float64
+	never      bool
+	unmeasured string
+	atLeast    bool // cut off by what was asked for or by the run's length
+	computed   bool
+	of         float64 // the whole that it is a part of; 0 where there is none
+	each       float64 // how much one event may add: the most bytes that one connection lost; 0 is 1
+	events     float64 // how many events a first moment is the first of
+	clock      string  // since when a latency counts
+}
+
+// atMost bounds figures that can be reckoned with: beyond it sums of squares lose all meaning.
+const atMost = 1e18
+
+func value(v float64) reading {
+	if !(math.Abs(v) <= atMost) {
+		return missing("its figure is out of all bounds")
+	}
+	return reading{value: v}
+}
+
+func missing(why string) reading { return reading{unmeasured: why} }
+
+func valueOf(n *int64, why string) reading {
+	if n == nil {
+		return missing(why)
+	}
+	return value(float64(*n))
+}
+
+func client(t *record.Trial) *record.Side { return &t.Sides.Client }
+func server(t *record.Trial) *record.Side { return &t.Sides.Server }
+
+func of(side func(*record.Trial) *record.Side, read func(*record.Trial, *record.Side) reading) func(*record.Trial) reading {
+	return func(t *record.Trial) reading { return read(t, side(t)) }
+}
+
+// connectsPerSecond counts what went through. Where that was all that was asked for, more may have been possible.
+func connectsPerSecond(t *record.Trial) reading {
+	c := t.Connections
+	if c.Attempted <= 0 || t.Rate.ReachedPerSecond <= 0 {
+		return missing("no connection was opened")
+	}
+	if heldAsked(t) {
+		r := value(*t.Rate.AskedPerSecond)
+		r.atLeast = true
+		return r
+	}
+	return value(t.Rate.ReachedPerSecond * float64(c.OK) / float64(c.Attempted))
+}
+
+// heldShare is how much of the rate asked for must have been reached to say that it was.
+const heldShare = 0.99
+
+// heldAsked tells whether every connection that was asked for was opened in its time and went through.
+func heldAsked(t *record.Trial) bool {
+	asked := t.Rate.AskedPerSecond
+	return asked != nil && *asked > 0 && t.Connections.Failed == 0 && t.Connections.NotStarted == 0 && t.Connections.OK > 0 &&
+		t.Rate.ReachedPerSecond >= heldShare**asked
+}
+
+func failures(t *record.Trial) reading {
+	if t.Connections.Attempted <= 0 {
+		return missing("no connection was opened")
+	}
+	r := value(float64(t.Connections.Failed))
+	r.of = float64(t.Connections.Attempted)
+	return r
+}
+
+func failuresBy(cause string) func(*record.Trial) reading {
+	return func(t *record.Trial) reading {
+		r := failures(t)
+		if r.unmeasured != "" {
+			return r
+		}
+		r.value = 0
+		for _, o := range t.Outcomes {
+			if o.Side == "client" && o.Cause == cause {
+				r.value += float64(o.Count)
+			}
+		}
+		return r
+	}
+}
+
+// causesOf lists the ways in which the client's connections failed, in the order of record.Causes.
+func causesOf(trials []*record.Trial) (causes []string) {
+	seen := map[string]bool{}
+	for _, t := range trials {
+		for _, o := range t.Outcomes {
+			if o.Side == "client" && o.Count > 0 {
+				seen[o.Cause] = true
+			}
+		}
+	}
+	for _, c := range record.Causes {
+		if c != record.OK && seen[string(c)] {
+			causes = append(causes, string(c))
+		}
+	}
+	return causes
+}
+
+// exhaustion is when the first connection found no port, of any tuple.
+func exhaustion(t *record.Trial) reading {
+	if len(t.Ports) == 0 {
+		return missing("no ports were counted")
+	}
+	first := math.Inf(1)
+	for _, p := range t.Ports {
+		if p.FirstExhaustionSeconds != nil {
+			first = min(first, *p.FirstExhaustionSeconds)
+		}
+	}
+	if math.IsInf(first, 1) {
+		return reading{never: true}
+	}
+	r := value(first)
+	for _, o := range t.Outcomes {
+		noPort := o.Cause == string(record.AddrNotAvailable) || o.Cause == string(record.AddrInUse)
+		if o.Side == "client" && noPort {
+			r.events += float64(o.Count)
+		}
+	}
+	return r
+}
+
+// rateThatLasts is computed from the ports and the time that each stays taken. Where that is more than was asked for, and
+// all that was asked for went through, the rate asked for is what is known to last.
+func rateThatLasts(t *record.Trial) reading {
+	lasts, longest, limited := 0.0, 0.0, true
+	for _, p := range t.Ports {
+		if p.Forecast.RateThatLasts == nil {
+			limited = false
+			continue
+		}
+		lasts += *p.Forecast.RateThatLasts
+		longest = max(longest, p.Forecast.TakenMostSeconds)
+	}
+	if len(t.Ports) == 0 {
+		return missing("no ports were counted")
+	}
+	if borne := borneByPorts(t); borne > 0 && (!limited || lasts >= borne) {
+		r := value(borne)
+		r.atLeast, r.computed = true, t.Phases.LoadSeconds <= 2*longest
+		return r
+	}
+	if !limited {
+		return missing("no port stays taken: the ports do not limit the rate")
+	}
+	r := value(lasts)
+	r.computed = true // a rate that failed, or was not tried, was not held
+	return r
+}
+
+// nearlyAsked is how much of the rate asked for is taken for it: what is missing is the generator's, and not the ports'.
+const nearlyAsked = 0.9
+
+// borneByPorts is the rate that went through without a failure: what was asked for, or, where the generator stayed far
+// behind, what it reached. 0 where connections failed or no rate was asked for.
+func borneByPorts(t *record.Trial) float64 {
+	asked, reached := t.Rate.AskedPerSecond, t.Rate.ReachedPerSecond
+	switch {
+	case asked == nil || !(*asked > 0) || t.Connections.Failed > 0 || t.Connections.OK <= 0:
+		return 0
+	case reached >= nearlyAsked**asked:
+		return *asked
+	}
+	return max(0, reached)
+}
+
+func peakTimeWait(_ *record.Trial, s *record.Side) reading {
+	return valueOf(s.TimeWait.Peak, "TIME_WAIT was not counted")
+}
+
+// plateauTimeWait has none where the count still rose at the end; a side that never had a TIME_WAIT is level at 0.
+func plateauTimeWait(_ *record.Trial, s *record.Side) reading {
+	if s.TimeWait.Plateau == nil && s.TimeWait.Peak != nil && *s.TimeWait.Peak == 0 {
+		return value(0)
+	}
+	return valueOf(s.TimeWait.Plateau, "the count had not levelled off")
+}
+
+// usable is how many ports a tuple has, without the reserved ones, which only the forecast knows.
+func usable(p *record.Tuple) float64 {
+	f := p.Forecast
+	if f.FullPerSecond != nil && f.TakenMostSeconds > 0 {
+		return math.Round(*f.FullPerSecond * f.TakenMostSeconds)
+	}
+	return float64(p.Range.Size())
+}
+
+func portsShare(t *record.Trial) reading {
+	taken, all := 0.0, 0.0
+	for i := range t.Ports {
+		if t.Ports[i].PeakInUse == nil {
+			return missing("ports in use were not counted")
+		}
+		taken += float64(*t.Ports[i].PeakInUse)
+		all += usable(&t.Ports[i])
+	}
+	if !(all > 0) {
+		return missing("there are no ports to take")
+	}
+	return value(taken / all)
+}
+
+func longest(a, b *float64, why string) reading {
+	switch {
+	case a == nil && b == nil:
+		return missing(why)
+	case a == nil:
+		return value(*b)
+	case b == nil:
+		return value(*a)
+	}
+	return value(max(*a, *b))
+}
+
+func timeWaitSeconds(t *record.Trial) reading {
+	return longest(t.Sides.Client.TimeWait.LifetimeSeconds, t.Sides.Server.TimeWait.LifetimeSeconds, "no TIME_WAIT was seen")
+}
+
+func finWait2Seconds(t *record.Trial) reading {
+	return longest(t.Sides.Client.TimeWait.FinWait2Seconds, t.Sides.Server.TimeWait.FinWait2Seconds, "no orphaned FIN_WAIT2 was seen")
+}
+
+// latency counts from the intended start where there is one, so that a stalled generator hides nothing.
+func latency(quantile func(*record.Quantiles) float64) func(*record.Trial) reading {
+	return func(t *record.Trial) reading {
+		q, clock := t.Latency.FromIntended, "the intended start"
+		if q == nil {
+			q, clock = t.Latency.Connect, "the call of connect()"
+		}
+		if q == nil || q.Count == 0 {
+			return missing("no connect() was timed")
+		}
+		r := value(quantile(q))
+		r.clock = clock
+		return r
+	}
+}
+
+func counter(side func(*record.Trial) *record.Side, name string) func(*record.Trial) reading {
+	return func(t *record.Trial) reading {
+		all := side(t).Counters
+		if all == nil {
+			return missing("counters were not read")
+		}
+		n, ok := all[name]
+		if !ok {
+			return missing("this kernel has no counter " + name)
+		}
+		return value(float64(n))
+	}
+}
+
+// oneNamespace tells whether both sides' counters and settings are the same ones.
+func oneNamespace(topology string) bool { return topology == "loopback" || topology == "host" }
+
+func overflow(t *record.Trial) reading {
+	const name = "TcpExt.TCPTimeWaitOverflow"
+	c, s := counter(client, name)(t), counter(server, name)(t)
+	switch {
+	case c.unmeasured != "":
+		return c
+	case s.unmeasured != "":
+		return s
+	case oneNamespace(t.Scenario.Topology):
+		return value(max(c.value, s.value))
+	}
+	return value(c.value + s.value)
+}
+
+func resetsSeen(t *record.Trial) reading {
+	r := value(float64(t.Close.Seen.Client.Reset) + float64(t.Close.Seen.Server.Reset))
+	r.of = max(0, float64(t.Connections.Attempted))
+	return r
+}
+
+func bytesLost(t *record.Trial) reading {
+	r := valueOf(t.Bytes.Lost, "one side's count of bytes is missing")
+	if r.unmeasured != "" {
+		return r
+	}
+	r.of = max(0, float64(t.Bytes.Written))
+	switch by := t.Bytes.ByConnection; {
+	case by != nil:
+		r.each = float64(by.MostLost)
+	case t.Connections.Attempted > 0: // a connection can lose all that was written on it
+		r.each = r.of / float64(t.Connections.Attempted)
+	}
+	return r
+}
+
+func cpuEach(t *record.Trial, s *record.Side) reading {
+	switch {
+	case t.Connections.Attempted <= 0:
+		return missing("no connection was opened")
+	case s.CPU.Total() == 0: // a tick that was never charged is not a load that cost nothing
+		return missing("the workers were charged no processor time")
+	}
+	return value(s.CPU.Total() * 1e6 / float64(t.Connections.Attempted))
+}
+
+func bytesEach(t *record.Trial) reading {
+	n := t.Sides.Client.TimeWait.BytesEach
+	if n == nil {
+		n = t.Sides.Server.TimeWait.BytesEach
+	}
+	return valueOf(n, "slabinfo could not be read")
+}
