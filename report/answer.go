@@ -9,11 +9,11 @@ import (
 )
 
 // answer is the trial in a few sentences: what failed and how, who holds the TIME_WAIT, whether that was the goal.
-func answer(s *screen, t *record.Trial) {
-	contradiction(s, t)
+func answer(w *wording, t *record.Trial) {
+	contradiction(w, t)
 	ran, mood := outcome(t)
 	if ran != "" && mood != green {
-		s.para(mood, ran)
+		w.para(mood, ran)
 	}
 	held := []string{holds(t, holder(t)), holds(t, other(holder(t)))}
 	if g := missedGoal(t); g != "" {
@@ -23,15 +23,15 @@ func answer(s *screen, t *record.Trial) {
 	if mood == green {
 		held, st = append(held, ran), green
 	}
-	s.para(st, strings.Join(held, " "))
-	loss(s, t)
-	careful(s, t)
+	w.para(st, strings.Join(held, " "))
+	loss(w, t)
+	careful(w, t)
 }
 
 // careful sends the reader to the warnings, where there are any.
-func careful(s *screen, t *record.Trial) {
+func careful(w *wording, t *record.Trial) {
 	if n := spoiling(t); n > 0 {
-		s.para(yellow, "Read with care: "+counted(int64(n), "warning", "warnings")+" below.")
+		w.para(yellow, "Read with care: "+counted(int64(n), "warning", "warnings")+" below.")
 	}
 }
 

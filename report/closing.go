@@ -8,7 +8,7 @@ import (
 
 // closing tells how connections were taken down and whether the kernel showed what that declares. Records from before
 // there were ways to close name none.
-func closing(s *screen, t *record.Trial) {
+func closing(w *wording, t *record.Trial) {
 	k := &t.Close
 	if k.How == "" || t.Stand != nil && k.Agrees == nil {
 		return
@@ -16,21 +16,21 @@ func closing(s *screen, t *record.Trial) {
 	how := strings.TrimSpace(clean(k.Side)+" by "+clean(k.How)) + ":"
 	switch {
 	case k.Agrees != nil && !*k.Agrees:
-		s.styledRow(red, "close", how, "not as declared")
+		w.styledRow(red, "close", how, "not as declared")
 		for _, c := range k.Contradictions {
-			s.hang(red, strings.Repeat(" ", indent+labels)+"! ", words(sentence(clean(c)))...)
+			w.doubt(sentence(clean(c)))
 		}
 	case k.Agrees != nil:
-		s.row("close", how, "as declared")
+		w.row("close", how, "as declared")
 	case k.NotJudged != "":
-		s.row("close", words(how+" not judged: "+clean(k.NotJudged))...)
+		w.row("close", words(how+" not judged: "+clean(k.NotJudged))...)
 	default:
-		s.row("close", how, "not judged")
+		w.row("close", how, "not judged")
 	}
 }
 
 // contradiction is the close's part in the answer: the rest of the screen rests on a strategy that did something else.
-func contradiction(s *screen, t *record.Trial) {
+func contradiction(w *wording, t *record.Trial) {
 	k := &t.Close
 	if k.Agrees == nil || *k.Agrees {
 		return
@@ -39,11 +39,11 @@ func contradiction(s *screen, t *record.Trial) {
 	if n := len(k.Contradictions); n > 0 {
 		text += ": " + counted(int64(n), "contradiction", "contradictions") + " below"
 	}
-	s.para(red, text+".")
+	w.para(red, text+".")
 }
 
 // loss is the answer's word on bytes that one application wrote and the other never read.
-func loss(s *screen, t *record.Trial) {
+func loss(w *wording, t *record.Trial) {
 	n := valueOr(t.Bytes.Lost, 0)
 	if n == 0 {
 		return
@@ -52,20 +52,20 @@ func loss(s *screen, t *record.Trial) {
 	if c := t.Bytes.ByConnection; c != nil && c.WithLoss > 0 {
 		text += ", in " + count(c.WithLoss) + " of " + counted(c.Metered, "connection", "connections")
 	}
-	s.para(yellow, text+".")
+	w.para(yellow, text+".")
 }
 
 // restart tells whether a second server could listen over what the first left behind.
-func restart(s *screen, t *record.Trial) {
+func restart(w *wording, t *record.Trial) {
 	if t.Restart == nil {
 		return
 	}
 	if errno := clean(t.Restart.Errno); errno != "" {
-		s.styledRow(yellow, "listen again", "a new server could not listen here again: "+errno)
+		w.styledRow(yellow, "listen again", "a new server could not listen here again: "+errno)
 		return
 	}
 	if n := valueOr(endTimeWait(&t.Sides.Server), 0); n > 0 {
-		s.row("listen again", "a new server could listen here at once, over "+count(n)+" TIME_WAIT")
+		w.row("listen again", "a new server could listen here at once, over "+count(n)+" TIME_WAIT")
 	}
 }
 
@@ -76,7 +76,7 @@ var limiters = map[string]string{
 }
 
 // limited tells what kept the rate from being higher.
-func limited(s *screen, t *record.Trial) {
+func limited(w *wording, t *record.Trial) {
 	by, why := clean(t.Rate.LimitedBy), clean(t.Rate.LimitedWhy)
 	if by == "" {
 		return
@@ -87,18 +87,18 @@ func limited(s *screen, t *record.Trial) {
 	if why != "" {
 		by += ": " + why
 	}
-	s.row("limited by", words(by)...)
+	w.row("limited by", words(by)...)
 }
 
 // hiddenRetries tells of the calls that the engine's library made beyond those that it was asked for.
-func hiddenRetries(s *screen, t *record.Trial) {
+func hiddenRetries(w *wording, t *record.Trial) {
 	if n := valueOr(t.Connections.HiddenRetries, 0); n > 0 {
-		s.row("", words(hidden(n))...)
+		w.row("", words(hidden(n))...)
 	}
 }
 
 // bytesLine tells what was written and read, and of what was lost which way it went and how many connections it hit.
-func bytesLine(s *screen, t *record.Trial) {
+func bytesLine(w *wording, t *record.Trial) {
 	b := &t.Bytes
 	if b.Written == 0 && b.Read == 0 && valueOr(b.Lost, 0) == 0 {
 		return
@@ -106,11 +106,11 @@ func bytesLine(s *screen, t *record.Trial) {
 	chunks := []string{size(float64(b.Written)) + " written,", size(float64(b.Read)) + " read,"}
 	switch {
 	case b.Lost == nil:
-		s.row("bytes", append(chunks, "lost "+s.missing(t, "bytes.lost", "bytes_lost"))...)
+		w.row("bytes", append(chunks, "lost "+w.missing(t, "bytes.lost", "bytes_lost"))...)
 	case *b.Lost == 0:
-		s.row("bytes", append(chunks, "none lost")...)
+		w.row("bytes", append(chunks, "none lost")...)
 	default:
-		s.styledRow(yellow, "bytes", append(chunks, lost(b)...)...)
+		w.styledRow(yellow, "bytes", append(chunks, lost(b)...)...)
 	}
 }
 

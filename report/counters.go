@@ -41,7 +41,7 @@ var meaningful = []struct{ name, text string }{
 }
 
 // counters shows those that moved on either side.
-func counters(s *screen, t *record.Trial) {
+func counters(w *wording, t *record.Trial) {
 	c, v := t.Sides.Client.Counters, t.Sides.Server.Counters
 	tb := table{heads: [][]string{{"counters that moved", client, server}}}
 	for _, m := range meaningful {
@@ -52,7 +52,7 @@ func counters(s *screen, t *record.Trial) {
 		tb.notes = append(tb.notes, m.text)
 	}
 	if len(tb.rows) > 0 {
-		tb.draw(s, labels-gutter)
+		w.table(&tb)
 	}
 }
 
@@ -65,31 +65,63 @@ func moved(counters map[string]int64, name string) string {
 }
 
 // settings shows what was changed in the lab and what could not be; a setting that is alike on both sides is told once.
-func settings(s *screen, t *record.Trial) {
+func settings(w *wording, t *record.Trial) {
 	c, v := &t.Sides.Client.Sysctls, &t.Sides.Server.Sysctls
+	changedSettings(w, c.Changed, v.Changed)
+	alreadySet(w, c.Asked, v.Asked)
+	refusedSettings(w, c.Refused, v.Refused)
+}
+
+func changedSettings(w *wording, onClient, onServer []record.SysctlChange) {
 	label := "settings"
 	tell := func(side string, list []record.SysctlChange) {
 		for _, one := range list {
-			setting(s, label, side, one)
+			setting(w, label, side, one)
 			label = ""
 		}
 	}
-	tell("both sides", common(c.Changed, v.Changed))
-	tell(client, without(c.Changed, v.Changed))
-	tell(server, without(v.Changed, c.Changed))
-	label = "refused"
-	refuse := func(side string, list []record.SysctlRefusal) {
-		for _, one := range list {
-			s.styledRow(yellow, label, clean(one.Key)+" = "+clean(one.Asked), "on "+side+":", clean(one.Reason))
-			label = ""
-		}
-	}
-	refuse("both sides", common(c.Refused, v.Refused))
-	refuse("the client", without(c.Refused, v.Refused))
-	refuse("the server", without(v.Refused, c.Refused))
+	tell("both sides", common(onClient, onServer))
+	tell(client, without(onClient, onServer))
+	tell(server, without(onServer, onClient))
 }
 
-func setting(s *screen, label, side string, one record.SysctlChange) {
+// alreadySet tells the lines of a recipe that had nothing to change.
+func alreadySet(w *wording, onClient, onServer []record.SysctlAsked) {
+	same := func(list []record.SysctlAsked) (out []string) {
+		for i := range list {
+			if list[i].Outcome == record.SysctlAlreadySet {
+				out = append(out, clean(list[i].Key)+" = "+clean(list[i].Asked))
+			}
+		}
+		return out
+	}
+	c, v := same(onClient), same(onServer)
+	label := "already set"
+	tell := func(where string, list []string) {
+		for _, one := range list {
+			w.row(label, one, "on "+where)
+			label = ""
+		}
+	}
+	tell("both sides", common(c, v))
+	tell("the client", without(c, v))
+	tell("the server", without(v, c))
+}
+
+func refusedSettings(w *wording, onClient, onServer []record.SysctlRefusal) {
+	label := "refused"
+	tell := func(side string, list []record.SysctlRefusal) {
+		for _, one := range list {
+			w.styledRow(yellow, label, clean(one.Key)+" = "+clean(one.Asked), "on "+side+":", clean(one.Reason))
+			label = ""
+		}
+	}
+	tell("both sides", common(onClient, onServer))
+	tell("the client", without(onClient, onServer))
+	tell("the server", without(onServer, onClient))
+}
+
+func setting(w *wording, label, side string, one record.SysctlChange) {
 	where := "on the " + side
 	if side == "both sides" {
 		where = "on " + side
@@ -102,7 +134,7 @@ func setting(s *screen, label, side string, one record.SysctlChange) {
 	if d := clean(one.Default); d != "" {
 		was = "(default " + d + ")"
 	}
-	s.styledRow(st, label, said, where, was)
+	w.styledRow(st, label, said, where, was)
 }
 
 func common[T comparable](a, b []T) []T {

@@ -82,6 +82,9 @@ func TestGoldensAreComplete(t *testing.T) {
 	for _, m := range matrices() {
 		known[stemOf(m.ID)] = true
 	}
+	for _, c := range comparisons() {
+		known[stemOf(c.ID)] = true
+	}
 	files, err := os.ReadDir("testdata")
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +145,7 @@ func TestColour(t *testing.T) {
 
 // The environment has no say: a report reads neither NO_COLOR nor a terminal nor a locale.
 func TestSameBytes(t *testing.T) {
-	for _, format := range Formats() {
+	for _, format := range quickFormats() {
 		for _, tr := range fixtures() {
 			if format == "states" && tr.Sides.Client.States.End == nil {
 				continue

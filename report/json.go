@@ -9,6 +9,7 @@ import (
 func init() {
 	register("json", writeJSON)
 	registerMatrix("json", writeMatrixJSON)
+	registerComparison("json", writeComparisonJSON)
 }
 
 // writeJSON gives the record itself, as it stands in its file.
@@ -23,6 +24,15 @@ func writeJSON(b *bytes.Buffer, t *record.Trial, _ Options) error {
 
 func writeMatrixJSON(b *bytes.Buffer, m *record.Matrix, _ Options) error {
 	data, err := record.EncodeMatrix(m)
+	if err != nil {
+		return err
+	}
+	b.Write(data)
+	return nil
+}
+
+func writeComparisonJSON(b *bytes.Buffer, c *record.Comparison, _ Options) error {
+	data, err := record.EncodeComparison(c)
 	if err != nil {
 		return err
 	}

@@ -7,30 +7,26 @@ import (
 	"twomsl/internal/record"
 )
 
-// ledgers accounts for the connections and for the TIME_WAIT that they left. Where every connection left one
+// accounts tells what became of the connections and of the TIME_WAIT that they left. Where every connection left one
 // TIME_WAIT on the same side, the two accounts are one. An equals sign is only written over a sum that is true.
-func ledgers(s *screen, t *record.Trial) {
+func accounts(w *wording, t *record.Trial) {
 	n := t.Connections
 	if side := soleOwner(t); side != "" {
 		entry := account(t, side)
-		s.row("connections", entry.chunks(count(n.Attempted)+nbsp+"opened")...)
-		s.row("", count(n.OK)+" ok", "· "+count(n.Failed)+" failed", "· "+reached(t))
-		hiddenRetries(s, t)
-		limited(s, t)
+		w.row("connections", entry.chunks(count(n.Attempted)+nbsp+"opened")...)
+		w.row("", count(n.OK)+" ok", "· "+count(n.Failed)+" failed", "· "+reached(t))
+		hiddenRetries(w, t)
+		limited(w, t)
 	} else {
-		s.row("connections", connectionSum(n)...)
-		hiddenRetries(s, t)
-		s.row("rate", reached(t))
-		limited(s, t)
+		w.row("connections", connectionSum(n)...)
+		hiddenRetries(w, t)
+		w.row("rate", reached(t))
+		limited(w, t)
 		for _, side := range sides {
-			timeWaitLedger(s, t, side)
+			timeWaitLedger(w, t, side)
 		}
-		leftNone(s, t)
+		leftNone(w, t)
 	}
-	behind(s, t)
-	closing(s, t)
-	restart(s, t)
-	loadTime(s, t)
 }
 
 // soleOwner is the side on which every connection left a TIME_WAIT; "" where it was not so.
@@ -134,11 +130,11 @@ func (e entries) chunks(head string) []string {
 }
 
 // timeWaitLedger tells what became of the TIME_WAIT that a side entered, where it entered any.
-func timeWaitLedger(s *screen, t *record.Trial, side string) {
+func timeWaitLedger(w *wording, t *record.Trial, side string) {
 	l := ledgerOf(t, side)
 	if l.Entered == nil {
 		if n := peakTimeWait(sideOf(t, side)); n == nil || *n > 0 {
-			s.row("TIME_WAIT", "entered by the "+side+":", s.missing(t, "ledger."+side+".entered", ""))
+			w.row("TIME_WAIT", "entered by the "+side+":", w.missing(t, "ledger."+side+".entered", ""))
 		}
 		return
 	}
@@ -146,13 +142,13 @@ func timeWaitLedger(s *screen, t *record.Trial, side string) {
 	if e.entered == 0 && len(e.terms) == 0 {
 		return
 	}
-	s.row("TIME_WAIT", e.chunks(count(e.entered)+nbsp+"entered by the "+side)...)
+	w.row("TIME_WAIT", e.chunks(count(e.entered)+nbsp+"entered by the "+side)...)
 	if n := valueOr(l.Unexplained, 0); n != 0 {
 		why := reason(t, "ledger."+side+".unexplained", "")
 		if why == "" {
 			why = "the samples and counters do not say where they went"
 		}
-		s.styledRow(yellow, "", signed("", n)+" unexplained:", why)
+		w.styledRow(yellow, "", signed("", n)+" unexplained:", why)
 	}
 }
 
@@ -167,7 +163,7 @@ var ended = []struct{ counter, text string }{
 }
 
 // leftNone tells of the connections that went through and left no TIME_WAIT on either side.
-func leftNone(s *screen, t *record.Trial) {
+func leftNone(w *wording, t *record.Trial) {
 	c, v := t.Ledger.Client.Entered, t.Ledger.Server.Entered
 	if c == nil || v == nil || *c+*v >= t.Connections.OK {
 		return
@@ -183,7 +179,7 @@ func leftNone(s *screen, t *record.Trial) {
 			}
 		}
 	}
-	s.row("", chunks...)
+	w.row("", chunks...)
 }
 
 // reached compares the rate with what was asked for; where connections failed, the rate of those that went through is
@@ -204,7 +200,7 @@ func reached(t *record.Trial) string {
 }
 
 // behind tells of the connections that the generator owes.
-func behind(s *screen, t *record.Trial) {
+func behind(w *wording, t *record.Trial) {
 	var chunks []string
 	if n := t.Connections.NotStarted; n > 0 {
 		chunks = append(chunks, counted(n, "connection was", "connections were")+" never started")
@@ -217,7 +213,7 @@ func behind(s *screen, t *record.Trial) {
 		chunks = append(chunks, text)
 	}
 	if len(chunks) > 0 {
-		s.styledRow(yellow, "behind", chunks...)
+		w.styledRow(yellow, "behind", chunks...)
 	}
 }
 
@@ -230,7 +226,7 @@ var stops = map[string]string{
 	"failure":     "until a part of the trial failed",
 }
 
-func loadTime(s *screen, t *record.Trial) {
+func loadTime(w *wording, t *record.Trial) {
 	text := seconds(t.Phases.LoadSeconds)
 	if why := stops[t.Phases.StoppedBy]; why != "" {
 		text += " " + why
@@ -238,11 +234,11 @@ func loadTime(s *screen, t *record.Trial) {
 	if t.Phases.HoldSeconds > 0 {
 		text += ", then held for " + seconds(t.Phases.HoldSeconds)
 	}
-	s.row("load", text)
+	w.row("load", text)
 }
 
 // failures lists every way in which connections ended badly, with what that means.
-func failures(s *screen, t *record.Trial) {
+func failures(w *wording, t *record.Trial) {
 	label, told := "failed", int64(0)
 	for _, side := range sides {
 		for _, o := range failuresOf(t, side) {
@@ -256,21 +252,21 @@ func failures(s *screen, t *record.Trial) {
 			if text := meaning[record.Cause(o.Cause)]; text != "" {
 				chunks = append(chunks, "· "+text)
 			}
-			s.row(label, chunks...)
+			w.row(label, chunks...)
 			label = ""
 		}
 	}
 	if n := t.Connections.Failed - told; n > 0 {
-		s.row(label, count(n)+" for a reason that was not recorded")
+		w.row(label, count(n)+" for a reason that was not recorded")
 	}
-	resetsAtTheEnd(s, t)
+	resetsAtTheEnd(w, t)
 }
 
 // resetsAtTheEnd tells who saw a reset where the stream should have ended, which is no failure of the connection.
-func resetsAtTheEnd(s *screen, t *record.Trial) {
+func resetsAtTheEnd(w *wording, t *record.Trial) {
 	for _, o := range t.Outcomes {
 		if atTheEnd(&o) && o.Count > 0 {
-			s.row("at the end", count(o.Count)+nbsp+"times", "the "+clean(o.Side)+" saw", clean(o.Errno), "instead of the end of the stream")
+			w.row("at the end", count(o.Count)+nbsp+"times", "the "+clean(o.Side)+" saw", clean(o.Errno), "instead of the end of the stream")
 		}
 	}
 }
@@ -292,22 +288,25 @@ var meaning = map[record.Cause]string{
 	record.SelfConnect:       "its own SYN came back to it: the socket was connected to itself, no server took part",
 }
 
+// fromIntended says from when a latency counts.
+const fromIntended = "from the intended start"
+
 // latency tells what connect() cost those that succeeded.
-func latency(s *screen, t *record.Trial) {
+func latency(w *wording, t *record.Trial) {
 	q := t.Latency.Connect
 	switch {
 	case q == nil && t.Connections.OK == 0:
 		return
 	case q == nil:
-		s.row("connect()", s.missing(t, "latency.connect", "connect.p99_us"))
+		w.row("connect()", w.missing(t, "latency.connect", "connect.p99_us"))
 		return
 	case q.Count == 0:
-		s.row("connect()", "none succeeded")
+		w.row("connect()", "none succeeded")
 		return
 	}
-	s.row("connect()", quantiles(q)...)
+	w.row("connect()", quantiles(q)...)
 	if q := t.Latency.FromIntended; q != nil && q.Count > 0 {
-		s.row("", append(quantiles(q), "from the intended start")...)
+		w.row("", append(quantiles(q), fromIntended)...)
 	}
 }
 

@@ -9,9 +9,8 @@ import (
 	"twomsl/internal/record"
 )
 
-// costs tells what the trial took of the machine, and what the machine was.
-func costs(s *screen, t *record.Trial) {
-	bytesLine(s, t)
+// processorTimes tells what either side took of the machine.
+func processorTimes(w *wording, t *record.Trial) {
 	for i, side := range sides {
 		label := ""
 		if i == 0 {
@@ -21,7 +20,7 @@ func costs(s *screen, t *record.Trial) {
 		load, sampling := one.CPU.Total(), one.Sampler.Total()
 		switch {
 		case load == 0: // a tick that was never charged is not a load that cost nothing
-			text += s.missing(t, "sides."+side+".cpu", side+".cpu_us_per_connection")
+			text += w.missing(t, "sides."+side+".cpu", side+".cpu_us_per_connection")
 		case t.Connections.Attempted > 0:
 			text += micros(load/float64(t.Connections.Attempted)*1e6) + " a connection"
 		default:
@@ -30,12 +29,32 @@ func costs(s *screen, t *record.Trial) {
 		if whole := t.Phases.LoadSeconds + t.Phases.HoldSeconds; sampling > 0 && whole > 0 {
 			text += "; sampling took " + share(sampling, whole) + " of one processor"
 		}
-		s.row(label, text)
+		w.row(label, text)
 	}
-	machine(s, &t.Environment)
+}
+
+func machineRow(w *wording, t *record.Trial) {
+	if parts := dotted(machineParts(&t.Environment)); len(parts) > 0 {
+		w.row("machine", parts...)
+	}
 }
 
 func machine(s *screen, e *record.Environment) {
+	if parts := dotted(machineParts(e)); len(parts) > 0 {
+		s.row("machine", parts...)
+	}
+}
+
+// dotted sets a dot before all chunks but the first.
+func dotted(chunks []string) []string {
+	for i := 1; i < len(chunks); i++ {
+		chunks[i] = "· " + chunks[i]
+	}
+	return chunks
+}
+
+// machineParts say what the trial ran on.
+func machineParts(e *record.Environment) []string {
 	var parts []string
 	if e.Kernel != "" {
 		parts = append(parts, "Linux "+clean(e.Kernel))
@@ -55,39 +74,44 @@ func machine(s *screen, e *record.Environment) {
 	if e.HZ > 0 {
 		parts = append(parts, fmt.Sprintf("HZ%s%d", nbsp, e.HZ))
 	}
-	if len(parts) == 0 {
-		return
-	}
-	if !e.Root {
+	if len(parts) > 0 && !e.Root {
 		parts = append(parts, "without root")
 	}
-	for i := range parts[1:] {
-		parts[i+1] = "· " + parts[i+1]
-	}
-	s.row("machine", parts...)
+	return parts
 }
 
-// unmeasured lists what else the record says it could not measure, and why; fields with one reason share a line.
-func unmeasured(s *screen, t *record.Trial) {
+// missed is what could not be measured for one reason.
+type missed struct{ what, why string }
+
+// unmeasured lists what else the record says it could not measure.
+func unmeasured(w *wording, t *record.Trial) {
+	label := "not measured"
+	for _, one := range w.missed(t) {
+		text := one.what
+		if one.why != "" {
+			text += ": " + one.why
+		}
+		w.row(label, words(text)...)
+		label = ""
+	}
+}
+
+// missed gathers, by its reason, what was not measured and has not been told yet.
+func (w *wording) missed(t *record.Trial) (out []missed) {
 	fields := map[string][]string{}
 	for _, field := range slices.Sorted(maps.Keys(t.Environment.Unmeasured)) {
-		if s.told[field] {
+		if w.told[field] {
 			continue
 		}
 		why := clean(t.Environment.Unmeasured[field])
 		fields[why] = append(fields[why], plainName(clean(field)))
 	}
-	label := "not measured"
 	for _, why := range slices.SortedFunc(maps.Keys(fields), func(a, b string) int {
 		return strings.Compare(fields[a][0], fields[b][0])
 	}) {
-		text := strings.Join(fields[why], ", ")
-		if why != "" {
-			text += ": " + why
-		}
-		s.row(label, words(text)...)
-		label = ""
+		out = append(out, missed{strings.Join(fields[why], ", "), why})
 	}
+	return out
 }
 
 // plainName turns a field's path into words: "sides.server.time_wait.peak" into "server TIME_WAIT peak".
@@ -111,40 +135,28 @@ func spoiling(t *record.Trial) int {
 }
 
 // warnings tells each with what it spoils and what to do about it, then the remarks.
-func warnings(s *screen, t *record.Trial) {
+func warnings(w *wording, t *record.Trial) {
 	for i := range t.Warnings {
-		w := &t.Warnings[i]
-		if isInfo(w) {
-			continue
-		}
-		text := sentence(clean(w.Text))
-		if text == "" {
-			text = sentence(clean(w.Code))
-		}
-		s.hang(yellow, "  ! ", words(text)...)
-		if len(w.Spoils) > 0 {
-			s.hang(plain, "    ", words("Not to be relied on: "+clean(strings.Join(w.Spoils, ", "))+".")...)
-		}
-		if advice := sentence(clean(w.Advice)); advice != "" {
-			s.hang(plain, "    ", words(advice)...)
+		if one := &t.Warnings[i]; !isInfo(one) {
+			w.note(noteOf(one, clean(strings.Join(one.Spoils, ", "))))
 		}
 	}
 	for i := range t.Warnings {
-		if w := &t.Warnings[i]; isInfo(w) && clean(w.Text) != "" {
-			s.hang(plain, "  i ", words(sentence(clean(w.Text)))...)
+		if one := &t.Warnings[i]; isInfo(one) && clean(one.Text) != "" {
+			w.note(noteOf(one, ""))
 		}
 	}
-	oneAddress(s, t)
+	oneAddress(w, t)
 }
 
 // oneAddress says why it takes several client addresses to fill a server with TIME_WAIT.
-func oneAddress(s *screen, t *record.Trial) {
+func oneAddress(w *wording, t *record.Trial) {
 	g := t.Scenario.Goal
 	if g == nil || g.Side != server || len(t.Ports) == 0 || t.Scenario.CloseSide != server {
 		return
 	}
 	if half := int64(t.Ports[0].Range.Size() / 2); g.TimeWait > half && len(t.Ports) > 1 {
-		s.hang(plain, "  i ", words("One client address alone would stop near "+count(half)+
-			": connect() keeps to one parity of its range.")...)
+		w.note(noted{text: "One client address alone would stop near " + count(half) +
+			": connect() keeps to one parity of its range."})
 	}
 }

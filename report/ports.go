@@ -9,42 +9,41 @@ import (
 
 // ports tells how many client ports were taken, and how that compares with what was computed beforehand. One address
 // pair is told in full; of several, the spread.
-func ports(s *screen, t *record.Trial) {
-	s.section()
+func ports(w *wording, t *record.Trial) {
 	switch len(t.Ports) {
 	case 0:
 	case 1:
-		onePair(s, t, &t.Ports[0])
+		onePair(w, t, &t.Ports[0])
 	default:
-		manyPairs(s, t)
+		manyPairs(w, t)
 	}
 }
 
-func onePair(s *screen, t *record.Trial, p *record.Tuple) {
-	s.row("ports", clean(p.Source)+" -> "+endpoint(p)+",", fmt.Sprintf("range %d-%d", p.Range.Low, p.Range.High))
+func onePair(w *wording, t *record.Trial, p *record.Tuple) {
+	w.row("ports", clean(p.Source)+" -> "+endpoint(p)+",", fmt.Sprintf("range %d-%d", p.Range.Low, p.Range.High))
 	size := int64(p.Range.Size())
 	if p.PeakInUse == nil {
-		s.row("", "taken: "+s.missing(t, "ports[0].peak_in_use", "ports.peak_share"))
+		w.row("", "taken: "+w.missing(t, "ports[0].peak_in_use", "ports.peak_share"))
 	} else {
 		text := fmt.Sprintf("%s of %s taken at the peak, %s", count(*p.PeakInUse), count(size),
 			share(float64(*p.PeakInUse), float64(size)))
 		if p.PeakEven != nil && p.PeakOdd != nil && *p.PeakInUse > 0 {
 			text += ": " + count(*p.PeakEven) + nbsp + "even, " + count(*p.PeakOdd) + nbsp + "odd"
 		}
-		s.row("", words(text)...)
+		w.row("", words(text)...)
 		if p.Forecast.CliffPerSecond != nil && *p.PeakInUse > size/2 {
-			s.row("", "more than half, from where on connect() searches long for a free port")
+			w.row("", "more than half, from where on connect() searches long for a free port")
 		}
 	}
 	if p.Forecast.TakenMostSeconds == 0 {
 		if t.Scenario.CloseSide == server {
-			s.row("", "none stays taken, since the server closes first")
+			w.row("", "none stays taken, since the server closes first")
 		}
 		return
 	}
-	forecast(s, &p.Forecast, size)
-	versus(s, t, p)
-	computed(s, &p.Forecast)
+	forecast(w, &p.Forecast, size)
+	versus(w, t, p)
+	computed(w, &p.Forecast)
 }
 
 // endpoint writes address and port as they are written everywhere, IPv6 in brackets.
@@ -59,7 +58,7 @@ func endpoint(p *record.Tuple) string {
 }
 
 // forecast tells the plateau of the rate and the headroom to the cliff at half the range and to the full range.
-func forecast(s *screen, f *record.Forecast, size int64) {
+func forecast(w *wording, f *record.Forecast, size int64) {
 	now := valueOr(f.RatePerSecond, 0)
 	var head string
 	switch {
@@ -92,14 +91,14 @@ func forecast(s *screen, f *record.Forecast, size int64) {
 		}
 		limits = append(limits, limit("full", *f.FullPerSecond))
 	}
-	s.row("forecast", append([]string{head}, limits...)...)
+	w.row("forecast", append([]string{head}, limits...)...)
 }
 
 // versus sets what came against what was forecast: the first EADDRNOTAVAIL, or the plateau.
-func versus(s *screen, t *record.Trial, p *record.Tuple) {
+func versus(w *wording, t *record.Trial, p *record.Tuple) {
 	f := &p.Forecast
 	if f.ExhaustedAfter != nil || p.FirstExhaustionSeconds != nil || p.OKBeforeFirstExhaustion != nil {
-		s.row("exhausted", "forecast "+moment(f.ExhaustedAfter, f.ExhaustedSeconds)+";",
+		w.row("exhausted", "forecast "+moment(f.ExhaustedAfter, f.ExhaustedSeconds)+";",
 			"measured "+came(t, p))
 		return
 	}
@@ -107,14 +106,14 @@ func versus(s *screen, t *record.Trial, p *record.Tuple) {
 		return
 	}
 	if plateau := t.Sides.Client.TimeWait.Plateau; plateau != nil {
-		s.row("measured", "plateau at "+count(*plateau)+" TIME_WAIT on the client")
+		w.row("measured", "plateau at "+count(*plateau)+" TIME_WAIT on the client")
 		return
 	}
 	if reason(t, "sides.client.time_wait.plateau", "client.time_wait.plateau") == "" && sampled(&t.Sides.Client) {
-		s.row("measured", "no plateau: the count had not levelled off when the load ended")
+		w.row("measured", "no plateau: the count had not levelled off when the load ended")
 		return
 	}
-	s.row("measured", "plateau "+s.missing(t, "sides.client.time_wait.plateau", "client.time_wait.plateau"))
+	w.row("measured", "plateau "+w.missing(t, "sides.client.time_wait.plateau", "client.time_wait.plateau"))
 }
 
 // sampled tells whether anything counted a side's TIME_WAIT while the load ran.
@@ -151,7 +150,7 @@ func moment(after *int64, at *float64) string {
 }
 
 // computed tells the rate that a tuple bears for ever and what that figure rests on.
-func computed(s *screen, f *record.Forecast) {
+func computed(w *wording, f *record.Forecast) {
 	if f.RateThatLasts == nil {
 		return
 	}
@@ -160,37 +159,37 @@ func computed(s *screen, f *record.Forecast) {
 	if how := clean(f.HowTaken); how != "" {
 		text += ", " + how
 	}
-	s.row("lasts", words(text+")")...)
+	w.row("lasts", words(text+")")...)
 }
 
 // manyPairs tells the spread over the address pairs, and the forecast of the first where all share it.
-func manyPairs(s *screen, t *record.Trial) {
+func manyPairs(w *wording, t *record.Trial) {
 	ps := t.Ports
 	sources, targets := map[string]bool{}, map[string]bool{}
 	for i := range ps {
 		sources[ps[i].Source] = true
 		targets[endpoint(&ps[i])] = true
 	}
-	s.row("ports", counted(int64(len(sources)), "client address,", "client addresses,"),
+	w.row("ports", counted(int64(len(sources)), "client address,", "client addresses,"),
 		counted(int64(len(targets)), "target:", "targets:"),
 		counted(int64(len(ps)), "address pair", "address pairs")+" of "+
 			spread(ps, func(p *record.Tuple) int64 { return int64(p.Range.Size()) })+" ports each")
-	s.row("", "each opened "+spread(ps, func(p *record.Tuple) int64 { return p.Successes })+" connections")
+	w.row("", "each opened "+spread(ps, func(p *record.Tuple) int64 { return p.Successes })+" connections")
 	if known(ps) {
-		s.row("", "each had "+spread(ps, func(p *record.Tuple) int64 { return *p.PeakInUse })+" ports taken at its peak")
+		w.row("", "each had "+spread(ps, func(p *record.Tuple) int64 { return *p.PeakInUse })+" ports taken at its peak")
 	} else {
-		s.row("", "taken: "+s.missing(t, "ports[].peak_in_use", "ports.peak_share"))
+		w.row("", "taken: "+w.missing(t, "ports[].peak_in_use", "ports.peak_share"))
 	}
 	f := &ps[0].Forecast
 	if f.TakenMostSeconds == 0 {
 		if t.Scenario.CloseSide == server {
-			s.row("", "none stays taken, since the server closes first")
+			w.row("", "none stays taken, since the server closes first")
 		}
 		return
 	}
 	if alike(ps) {
-		forecast(s, f, int64(ps[0].Range.Size()))
-		computed(s, f)
+		forecast(w, f, int64(ps[0].Range.Size()))
+		computed(w, f)
 	}
 	soonest := &ps[0]
 	for i := range ps {
@@ -199,8 +198,8 @@ func manyPairs(s *screen, t *record.Trial) {
 		}
 	}
 	if soonest.FirstExhaustionSeconds != nil || soonest.Forecast.ExhaustedAfter != nil {
-		s.row("soonest", clean(soonest.Source)+" -> "+endpoint(soonest))
-		versus(s, t, soonest)
+		w.row("soonest", clean(soonest.Source)+" -> "+endpoint(soonest))
+		versus(w, t, soonest)
 	}
 }
 

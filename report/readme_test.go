@@ -76,12 +76,19 @@ func rendered(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if schema == record.MatrixSchema {
+	switch schema {
+	case record.MatrixSchema:
 		m, err := record.DecodeMatrix(path, data)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return renderMatrix(t, "terminal", m, matrixOptions(m, 100))
+	case record.ComparisonSchema:
+		c, err := record.DecodeComparison(path, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return renderComparison(t, "terminal", c, comparisonOptions(c, 100))
 	}
 	trial, err := record.Decode(path, data)
 	if err != nil {

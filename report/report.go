@@ -33,21 +33,34 @@ type Options struct {
 // renderer writes one record in one format.
 type renderer[T any] func(b *bytes.Buffer, record T, opt Options) error
 
-// formats and matrixFormats are the tables of formats, by kind of record; each file of a format adds its own.
+// The tables of formats, by kind of record; each file of a format adds its own.
 var (
-	formats       = map[string]renderer[*record.Trial]{}
-	matrixFormats = map[string]renderer[*record.Matrix]{}
+	formats           = map[string]renderer[*record.Trial]{}
+	matrixFormats     = map[string]renderer[*record.Matrix]{}
+	comparisonFormats = map[string]renderer[*record.Comparison]{}
 )
 
 func register(name string, r renderer[*record.Trial]) { formats[name] = r }
 
 func registerMatrix(name string, r renderer[*record.Matrix]) { matrixFormats[name] = r }
 
-// Formats lists the names that Write takes, sorted.
+func registerComparison(name string, r renderer[*record.Comparison]) { comparisonFormats[name] = r }
+
+// Formats lists the names that Write takes, sorted. Those that are several files are PictureKinds.
 func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
 // MatrixFormats lists the names that WriteMatrix takes, sorted.
 func MatrixFormats() []string { return slices.Sorted(maps.Keys(matrixFormats)) }
+
+// beside gives options for a page that is passed on: it speaks of the record by its name alone, wherever that lies, so
+// that the page is the same whenever it is made.
+func beside(id string, opt Options) Options {
+	opt.RecordPath = id + ".json"
+	return opt
+}
+
+// ComparisonFormats lists the names that WriteComparison takes, sorted. Those that are several files are PictureKinds.
+func ComparisonFormats() []string { return slices.Sorted(maps.Keys(comparisonFormats)) }
 
 // Write tells t in the format of that name. Nothing is written where it returns an error of its own.
 func Write(format string, w io.Writer, t *record.Trial, opt Options) error {
@@ -57,6 +70,11 @@ func Write(format string, w io.Writer, t *record.Trial, opt Options) error {
 // WriteMatrix tells m as Write tells a trial.
 func WriteMatrix(format string, w io.Writer, m *record.Matrix, opt Options) error {
 	return write(matrixFormats, " for a matrix", format, w, m, m.ID, opt)
+}
+
+// WriteComparison tells c as Write tells a trial.
+func WriteComparison(format string, w io.Writer, c *record.Comparison, opt Options) error {
+	return write(comparisonFormats, " for a comparison", format, w, c, c.ID, opt)
 }
 
 func write[T any](table map[string]renderer[T], kind, format string, w io.Writer, r T, id string, opt Options) error {

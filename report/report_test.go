@@ -14,13 +14,13 @@ import (
 )
 
 func TestFormats(t *testing.T) {
-	want := []string{"json", "states", "terminal"}
+	want := []string{"html", "json", "states", "terminal"}
 	if diff := cmp.Diff(want, Formats()); diff != "" {
 		t.Errorf("formats (-want +got):\n%s", diff)
 	}
 	var b bytes.Buffer
 	err := Write("html5", &b, incident(), Options{})
-	if err == nil || !strings.Contains(err.Error(), `"html5": it is one of json, states, terminal`) || b.Len() > 0 {
+	if err == nil || !strings.Contains(err.Error(), `"html5": it is one of html, json, states, terminal`) || b.Len() > 0 {
 		t.Errorf("got %v and %q", err, b.String())
 	}
 }
@@ -190,6 +190,11 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
+// quickFormats are those without charts; the page has tests of its own.
+func quickFormats() []string {
+	return slices.DeleteFunc(Formats(), func(f string) bool { return f == "html" })
+}
+
 func FuzzRender(f *testing.F) {
 	for _, tr := range fixtures() {
 		for _, side := range sides { // long rows of samples only slow the fuzzer down
@@ -207,7 +212,7 @@ func FuzzRender(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, format := range Formats() {
+		for _, format := range quickFormats() {
 			var b bytes.Buffer
 			opt := Options{Width: int(width), RecordPath: "FILE"}
 			if err := Write(format, &b, tr, opt); err != nil && format != "states" {
@@ -226,4 +231,25 @@ func FuzzRender(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A recipe's line that changed nothing is told, so that nobody looks for what it did.
+func TestLinesThatWereAlreadySetAreTold(t *testing.T) {
+	tr := &record.Trial{ID: "x"}
+	asked := func(key, outcome string) record.SysctlAsked {
+		return record.SysctlAsked{Key: key, Asked: "1", Outcome: outcome}
+	}
+	tr.Sides.Client.Sysctls.Asked = []record.SysctlAsked{
+		asked("net.a", record.SysctlAlreadySet), asked("net.b", record.SysctlAlreadySet), asked("net.c", record.SysctlChanged),
+	}
+	tr.Sides.Server.Sysctls.Asked = []record.SysctlAsked{asked("net.a", record.SysctlAlreadySet)}
+	screen := render(t, "terminal", tr, Options{})
+	for _, want := range []string{"already set   net.a = 1 on both sides\n", "                net.b = 1 on the client\n"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("%q is missing in\n%s", want, screen)
+		}
+	}
+	if strings.Contains(screen, "net.c") {
+		t.Errorf("net.c was changed:\n%s", screen)
+	}
 }

@@ -33,8 +33,6 @@ type screen struct {
 	width int
 	color bool
 	gap   bool // an empty line is due before the next text
-	// told has the entries of Environment.Unmeasured that were shown in the place of their figure.
-	told map[string]bool
 }
 
 // section leaves one empty line before what follows, if anything follows.

@@ -4,27 +4,28 @@ import "twomsl/internal/record"
 
 // standParts are the screen of sockets that were asked to stand in states. Rates, latencies and ports would say nothing
 // there: what was opened served only to bring the sockets into their states.
-var standParts = []func(*screen, *record.Trial){
-	headline, ending, standAnswer, standTable, standHow, failures, counters, settings, standCosts, unmeasured, warnings,
+var standParts = []screenPart{
+	headline, put(ending), put(standAnswer), put(standTable), put(standHow), put(failures), put(counters), put(settings),
+	put(bytesLine, machineRow), put(unmeasured), put(warnings),
 }
 
 // standAnswer says whether the sockets stood as asked, all of the time.
-func standAnswer(s *screen, t *record.Trial) {
+func standAnswer(w *wording, t *record.Trial) {
 	st := t.Stand
-	contradiction(s, t)
+	contradiction(w, t)
 	asked := counted(st.Asked.Total(), "socket", "sockets") + " in " +
 		counted(int64(len(statesOf(st.Asked))), "state", "states")
 	looks := counted(int64(st.Looks), "look", "looks") + " over " + seconds(st.HeldSeconds)
 	worst := max(st.WorstDeviation, offBy(st))
 	switch {
 	case st.Standing == nil:
-		s.para(yellow, "Asked for were "+asked+"; what stood was "+s.missing(t, "stand.standing", "")+".")
+		w.para(yellow, "Asked for were "+asked+"; what stood was "+w.missing(t, "stand.standing", "")+".")
 	case worst == 0:
-		s.para(green, asked+" stood as asked, to the last one, at each of "+looks+".")
+		w.para(green, asked+" stood as asked, to the last one, at each of "+looks+".")
 	default:
-		s.para(yellow, "Of "+asked+" not all stood as asked: at the worst of "+looks+" a state was off by "+count(worst)+".")
+		w.para(yellow, "Of "+asked+" not all stood as asked: at the worst of "+looks+" a state was off by "+count(worst)+".")
 	}
-	careful(s, t)
+	careful(w, t)
 }
 
 func statesOf(c record.Counts) []record.State {
@@ -38,7 +39,7 @@ func statesOf(c record.Counts) []record.State {
 }
 
 // standTable sets what was asked for against what stood, state by state.
-func standTable(s *screen, t *record.Trial) {
+func standTable(w *wording, t *record.Trial) {
 	st := t.Stand
 	tb := table{heads: [][]string{{"on the server", "asked", "standing", "over the hold"}}}
 	for _, state := range record.States {
@@ -55,7 +56,7 @@ func standTable(s *screen, t *record.Trial) {
 		tb.notes = append(tb.notes, standNote(st, state))
 	}
 	if len(tb.rows) > 0 {
-		tb.draw(s, labels-gutter)
+		w.table(&tb)
 	}
 }
 
@@ -94,19 +95,19 @@ func offByIn(st *record.Stand, state record.State) int64 {
 }
 
 // standHow tells how the sockets came there and for how long they were kept.
-func standHow(s *screen, t *record.Trial) {
+func standHow(w *wording, t *record.Trial) {
 	if t.Connections.Attempted > 0 {
-		s.row("connections", connectionSum(t.Connections)...)
-		hiddenRetries(s, t)
+		w.row("connections", connectionSum(t.Connections)...)
+		hiddenRetries(w, t)
 	}
 	if t.Stand.HeldSeconds > 0 || t.Stand.Looks > 0 {
-		s.row("held", "for "+seconds(t.Stand.HeldSeconds)+",", counted(int64(t.Stand.Looks), "look", "looks"))
+		w.row("held", "for "+seconds(t.Stand.HeldSeconds)+",", counted(int64(t.Stand.Looks), "look", "looks"))
 	}
-	closing(s, t)
-	restart(s, t)
+	closed(w, t)
 }
 
-func standCosts(s *screen, t *record.Trial) {
-	bytesLine(s, t)
-	machine(s, &t.Environment)
+// closed tells how the connections were taken down, and what stood in the way afterwards.
+func closed(w *wording, t *record.Trial) {
+	closing(w, t)
+	restart(w, t)
 }

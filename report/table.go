@@ -51,7 +51,7 @@ func (tb *table) line(row []string, widths []int) string {
 
 // stateTable shows the sockets of both sides by state, in the order of a connection's life. Peaks have columns of
 // their own only where some state ended lower than its peak.
-func stateTable(s *screen, t *record.Trial) {
+func stateTable(w *wording, t *record.Trial) {
 	c, v := t.Sides.Client.States, t.Sides.Server.States
 	apart := falls(c) || falls(v)
 	tb := table{heads: [][]string{{"", client, server}}}
@@ -80,7 +80,7 @@ func stateTable(s *screen, t *record.Trial) {
 	if folded > 0 {
 		add("others", "", func(n record.Counts) string { return cellOf(n, 0) })
 	}
-	tb.draw(s, labels-gutter)
+	w.table(&tb)
 }
 
 // falls tells whether some state stood higher than it ended, with both known.

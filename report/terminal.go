@@ -11,23 +11,30 @@ import (
 func init() { register("terminal", writeTerminal) }
 
 // loadParts are the screen of a load, in their order.
-var loadParts = []func(*screen, *record.Trial){
-	headline, ending, answer, // what came out
-	stateTable, ledgers, failures, latency, ports, charts, // the evidence
-	counters, settings, costs, unmeasured,
-	warnings,
+var loadParts = []screenPart{
+	headline, put(ending), put(answer), // what came out
+	put(stateTable), put(accounts, behind, closed, loadTime), put(failures), put(latency), put(ports), charts, // the evidence
+	put(counters), put(settings), put(bytesLine, processorTimes, machineRow), put(unmeasured),
+	put(warnings),
 }
 
-// writeTerminal draws the screen of `twomsl run`: the answer first, then the evidence, then how to repeat it. Every
-// part writes itself, or nothing where the record has nothing to say about it.
+// screenPart draws a part of a trial's screen, or nothing where the record has nothing to say about it.
+type screenPart func(s *screen, w *wording, t *record.Trial)
+
+// put draws what some parts say.
+func put(parts ...func(*wording, *record.Trial)) screenPart {
+	return func(s *screen, w *wording, t *record.Trial) { s.lay(w.words(t, parts...)) }
+}
+
+// writeTerminal draws the screen of `twomsl run`: the answer first, then the evidence, then how to repeat it.
 func writeTerminal(b *bytes.Buffer, t *record.Trial, opt Options) error {
-	s := newScreen(b, opt)
+	s, w := newScreen(b, opt), newWording()
 	parts := loadParts
 	if t.Stand != nil {
 		parts = standParts
 	}
 	for _, part := range parts {
-		part(s, t)
+		part(s, w, t)
 		s.section()
 	}
 	found(s, opt)
@@ -40,16 +47,25 @@ func newScreen(b *bytes.Buffer, opt Options) *screen {
 	if width == 0 {
 		width = 100
 	}
-	return &screen{b: b, width: max(60, width), color: opt.Color, told: map[string]bool{}}
+	return &screen{b: b, width: max(60, width), color: opt.Color}
 }
 
 // headline names the scenario, and to the right what it ran on.
-func headline(s *screen, t *record.Trial) {
-	name, title := clean(t.Scenario.Name), clean(t.Scenario.Title)
-	if name == "" {
-		name = clean(t.ID)
+func headline(s *screen, _ *wording, t *record.Trial) {
+	heading(s, trialName(t), clean(t.Scenario.Title), ranOn(t)...)
+}
+
+// trialName is what a trial is called.
+func trialName(t *record.Trial) string {
+	if name := clean(t.Scenario.Name); name != "" {
+		return name
 	}
-	heading(s, name, title, kernel(&t.Environment), clean(t.Engine), place(t))
+	return clean(t.ID)
+}
+
+// ranOn says in short what a trial ran on.
+func ranOn(t *record.Trial) []string {
+	return []string{kernel(&t.Environment), clean(t.Engine), place(t)}
 }
 
 // heading writes the first line: a name in bold with what it stands for, and to the right what it ran on.
@@ -112,7 +128,7 @@ func place(t *record.Trial) string {
 }
 
 // ending speaks up where the trial did not end as it should.
-func ending(s *screen, t *record.Trial) {
+func ending(w *wording, t *record.Trial) {
 	kept := "What was measured until then is below."
 	if t.Connections.Attempted > 0 {
 		kept = "Kept is what was measured until then: " +
@@ -120,7 +136,7 @@ func ending(s *screen, t *record.Trial) {
 	}
 	switch t.Status {
 	case record.Interrupted:
-		s.para(yellow, "Interrupted. "+kept)
+		w.para(yellow, "Interrupted. "+kept)
 	case record.Failed:
 		who, text, last := "trial", "", ""
 		if f := t.Failure; f != nil {
@@ -129,13 +145,10 @@ func ending(s *screen, t *record.Trial) {
 				who = clean(f.Side)
 			}
 		}
-		s.para(red, sentence(strings.TrimSuffix("The "+who+" failed: "+text, ": ")))
-		s.para(yellow, kept)
+		w.para(red, sentence(strings.TrimSuffix("The "+who+" failed: "+text, ": ")))
+		w.para(yellow, kept)
 		if last != "" {
-			s.para(plain, "Its last words:")
-			for l := range strings.Lines(last) {
-				s.hang(plain, "    | ", words(clean(l))...)
-			}
+			w.quote("Its last words:", last)
 		}
 	}
 }
@@ -168,7 +181,14 @@ func continued(s *screen, label, command string) {
 		s.row(label, command)
 		return
 	}
-	lines := wrap(arguments(command), s.width-indent-labels-2)
+	room := s.width - indent - labels - 2
+	chunks := arguments(command)
+	for i := range chunks {
+		if columns(chunks[i]) > room { // better apart than with the value cut in two
+			chunks[i] = strings.ReplaceAll(chunks[i], nbsp, " ")
+		}
+	}
+	lines := wrap(chunks, room)
 	for i, l := range lines {
 		if i < len(lines)-1 {
 			l += " \\"

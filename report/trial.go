@@ -68,9 +68,9 @@ func valueOr[T any](p *T, other T) T {
 var index = regexp.MustCompile(`\[\d*\]`)
 
 // missing is what stands in the place of a figure that is null, with the reason where the record knows it.
-func (s *screen) missing(t *record.Trial, path, metric string) string {
+func (w *wording) missing(t *record.Trial, path, metric string) string {
 	if key := unmeasuredKey(t, path); key != "" {
-		s.told[key] = true
+		w.told[key] = true
 	}
 	return notMeasured(t, path, metric)
 }
