@@ -162,32 +162,34 @@ func (f *matrixFlags) carryOut(soft, hard context.Context, rows []experiment.Row
 		ID: matrixID(started), Tool: "twomsl " + version(), Status: record.Complete, StartedAt: started.UTC(),
 		Command: commandLine(), Asked: len(rows), Jobs: jobs, Environment: machine.Read(machine.Options{}),
 	}
-	scenarios := make([]scenario.Scenario, len(rows))
-	for i := range rows {
-		scenarios[i] = rows[i].Scenario
-	}
 	told := make([]*record.MatrixRow, len(rows))
 	live := newLive(stderr, f.quiet)
 	var first error
 	n := 0
-	experiment.Run(soft, hard, scenarios, func(i int) trial.Options {
-		return trial.Options{Program: program(), Tool: m.Tool, Command: rows[i].Command()}
-	}, jobs, func(i int, t *record.Trial, err error) {
-		n++
-		if first == nil {
-			first = cannotStart(err)
+	trials := make([]experiment.Trial, len(rows))
+	for i := range rows {
+		trials[i] = experiment.Trial{
+			Scenario: rows[i].Scenario,
+			Options:  trial.Options{Program: program(), Tool: m.Tool, Command: rows[i].Command()},
+			Done: func(t *record.Trial, err error) {
+				n++
+				if first == nil {
+					first = cannotStart(err)
+				}
+				kept := f.keep(t)
+				if t != nil && t.Status == record.Interrupted {
+					return
+				}
+				row := rows[i].RowRecord(t, err)
+				if !kept {
+					row.Trial = "" // its figures are in the matrix all the same
+				}
+				told[i] = &row
+				live.say(fmt.Sprintf("%d of %d rows, %s", n, len(rows), rows[i].Command()))
+			},
 		}
-		kept := f.keep(t)
-		if t != nil && t.Status == record.Interrupted {
-			return
-		}
-		row := rows[i].RowRecord(t, err)
-		if !kept {
-			row.Trial = "" // its figures are in the matrix all the same
-		}
-		told[i] = &row
-		live.say(fmt.Sprintf("%d of %d rows, %s", n, len(rows), rows[i].Command()))
-	})
+	}
+	experiment.Run(soft, hard, jobs, experiment.Once(trials))
 	live.clear()
 	m.Seconds = time.Since(started).Seconds()
 	for _, row := range told {

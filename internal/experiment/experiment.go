@@ -13,37 +13,58 @@ import (
 	"twomsl/internal/trial"
 )
 
-// Run carries out the scenarios, so many at a time, each in a lab of its own. Each is told of as it ends: with its number
-// and its record, or the error that kept it from starting. When soft ends, no further one is started, and those under way
-// end as interrupted. The calls of done come one at a time.
-func Run(soft, hard context.Context, scenarios []scenario.Scenario, opt func(i int) trial.Options, jobs int,
-	done func(i int, t *record.Trial, err error),
-) {
-	type ended struct {
-		i   int
-		t   *record.Trial
-		err error
+// Trial is one trial that is to be run.
+type Trial struct {
+	Scenario scenario.Scenario // resolved and checked
+	Options  trial.Options
+	// Done is told how it ended: with its record, or with the error that kept it from starting. No two calls overlap, nor
+	// does one with a call of what gives the next trials.
+	Done func(t *record.Trial, err error)
+}
+
+// Once gives the trials the first time, and none after that: a plan that does not depend on results.
+func Once(trials []Trial) (next func() []Trial) {
+	return func() []Trial {
+		out := trials
+		trials = nil
+		return out
 	}
-	results := make(chan ended)
+}
+
+// Run asks next for trials and carries them out, so many at a time, each in a lab of its own, and asks again when all of
+// them have ended, until there are none. When soft ends, no further one is started, and those under way end as
+// interrupted; when hard ends, everything is dropped at once.
+func Run(soft, hard context.Context, jobs int, next func() []Trial) {
+	for soft.Err() == nil {
+		batch := next()
+		if len(batch) == 0 {
+			return
+		}
+		run(soft, hard, jobs, batch)
+	}
+}
+
+func run(soft, hard context.Context, jobs int, batch []Trial) {
+	told := make(chan func())
 	go func() {
-		defer close(results)
+		defer close(told)
 		var all errgroup.Group
 		all.SetLimit(max(1, jobs))
-		for i, s := range scenarios {
+		for _, one := range batch {
 			if soft.Err() != nil {
 				break
 			}
 			all.Go(func() error {
 				if soft.Err() == nil {
-					t, err := trial.Run(soft, hard, s, opt(i))
-					results <- ended{i, t, err}
+					t, err := trial.Run(soft, hard, one.Scenario, one.Options)
+					told <- func() { one.Done(t, err) }
 				}
 				return nil
 			})
 		}
 		all.Wait() //nolint:errcheck // none is returned
 	}()
-	for r := range results {
-		done(r.i, r.t, r.err)
+	for tell := range told {
+		tell()
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"twomsl/internal/labtest"
 	"twomsl/internal/linux/nstest"
 	"twomsl/internal/record"
@@ -18,7 +20,17 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(labtest.Main(m, os.Args)) }
 
-func options(int) trial.Options { return trial.Options{Program: labtest.Program} }
+// carryOut runs the scenarios as one batch.
+func carryOut(soft, hard context.Context, all []scenario.Scenario, jobs int, done func(i int, t *record.Trial, err error)) {
+	var trials []Trial
+	for i, s := range all {
+		trials = append(trials, Trial{
+			Scenario: s, Options: trial.Options{Program: labtest.Program},
+			Done: func(t *record.Trial, err error) { done(i, t, err) },
+		})
+	}
+	Run(soft, hard, jobs, Once(trials))
+}
 
 func scenarios(t *testing.T, n int, set ...string) (out []scenario.Scenario) {
 	t.Helper()
@@ -40,7 +52,7 @@ func scenarios(t *testing.T, n int, set ...string) (out []scenario.Scenario) {
 func TestNetNSRunTellsOfEachOnce(t *testing.T) {
 	nstest.Require(t)
 	told := map[int]int64{}
-	Run(t.Context(), t.Context(), scenarios(t, 5), options, 3, func(i int, r *record.Trial, err error) {
+	carryOut(t.Context(), t.Context(), scenarios(t, 5), 3, func(i int, r *record.Trial, err error) {
 		if err != nil {
 			t.Error(err)
 			return
@@ -66,7 +78,7 @@ func TestNetNSRunIsInterrupted(t *testing.T) {
 	slow := scenarios(t, 6, "load.hold=30s")
 	begun := time.Now()
 	time.AfterFunc(500*time.Millisecond, stop)
-	Run(soft, t.Context(), slow, options, 2, func(_ int, r *record.Trial, err error) {
+	carryOut(soft, t.Context(), slow, 2, func(_ int, r *record.Trial, err error) {
 		if err == nil {
 			ended = append(ended, r.Status)
 		}
@@ -78,5 +90,37 @@ func TestNetNSRunIsInterrupted(t *testing.T) {
 		if s != record.Interrupted {
 			t.Errorf("ended as %s", s)
 		}
+	}
+}
+
+// What comes next is asked for with everything told that has ended, until there is nothing.
+func TestNetNSRunAsksForMore(t *testing.T) {
+	nstest.Require(t)
+	all := scenarios(t, 3)
+	var opened, asked []int64
+	Run(t.Context(), t.Context(), 2, func() (next []Trial) {
+		asked = append(asked, int64(len(opened)))
+		if len(asked) > 3 {
+			return nil
+		}
+		for range len(asked) { // one, two, three
+			next = append(next, Trial{
+				Scenario: all[len(asked)-1], Options: trial.Options{Program: labtest.Program},
+				Done: func(r *record.Trial, err error) {
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					opened = append(opened, r.Connections.OK)
+				},
+			})
+		}
+		return next
+	})
+	if diff := cmp.Diff([]int64{0, 1, 3, 6}, asked); diff != "" {
+		t.Errorf("told before it asked again: %s", diff)
+	}
+	if diff := cmp.Diff([]int64{10, 11, 11, 12, 12, 12}, opened); diff != "" {
+		t.Error(diff)
 	}
 }
