@@ -24,7 +24,7 @@ func usageWithoutExamples(template string) string {
 		return template
 	}
 	_, after, _ := strings.Cut(rest, end)
-	return before + after
+	return strings.ReplaceAll(before+after, "Flags.FlagUsages ", "Flags.FlagUsagesWrapped 100 ")
 }
 
 // flagError names the flag that was most likely meant.

@@ -41,9 +41,9 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Long: `twomsl reproduces TIME_WAIT and ephemeral-port trouble on the kernel it runs on: a client and a server flood each
 other with short connections in a pair of private network namespaces, while socket states, counters and ports are
 sampled on both sides. The host stays as it was.`,
-		Example: `  twomsl run incident-18000          # the 18,000 TIME_WAIT incident, in front of you
-  twomsl run port-exhaustion-small   # a client that runs out of ports, in ten seconds
-  twomsl states                      # this machine's sockets, counted by state`,
+		Example: `  twomsl run incident-18000             # the 18,000 TIME_WAIT incident, in front of you
+  twomsl run port-exhaustion-small      # a client that runs out of ports, in ten seconds
+  twomsl states                         # this machine's sockets, counted by state`,
 		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
 	}
@@ -56,6 +56,9 @@ sampled on both sides. The host stays as it was.`,
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "more", Title: "More:"})
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
-	root.AddCommand(newRun(), newBench(), newReport(), newScenarios(), newStates(), newPreflight(), newLabInit(), newPeer())
+	root.AddCommand(
+		newRun(), newBench(), newReport(), newScenarios(), newStates(), newSysctl(), newPreflight(), newLabInit(),
+		newPeer(),
+	)
 	return root
 }

@@ -33,23 +33,48 @@ type outputs struct {
 }
 
 // teller writes what was recorded, in one format.
-type teller func(format string, w io.Writer, o report.Options) error
+type teller struct {
+	write func(format string, w io.Writer, o report.Options) error
+	// pictures draws the formats that are several files; nil where there are none.
+	pictures func(kind string) ([]report.Picture, error)
+}
 
-// trialTeller tells of a trial, matrixTeller of a matrix.
+// trialTeller tells of a trial, matrixTeller of a matrix, comparisonTeller of a comparison.
 func trialTeller(t *record.Trial) teller {
-	return func(format string, w io.Writer, o report.Options) error { return report.Write(format, w, t, o) }
+	return teller{
+		write:    func(format string, w io.Writer, o report.Options) error { return report.Write(format, w, t, o) },
+		pictures: func(kind string) ([]report.Picture, error) { return report.TrialPictures(t, kind) },
+	}
 }
 
 func matrixTeller(m *record.Matrix) teller {
-	return func(format string, w io.Writer, o report.Options) error { return report.WriteMatrix(format, w, m, o) }
+	return teller{write: func(format string, w io.Writer, o report.Options) error { return report.WriteMatrix(format, w, m, o) }}
+}
+
+func comparisonTeller(c *record.Comparison) teller {
+	return teller{
+		write: func(format string, w io.Writer, o report.Options) error {
+			return report.WriteComparison(format, w, c, o)
+		},
+		pictures: func(kind string) ([]report.Picture, error) { return report.Pictures(c, kind) },
+	}
 }
 
 // known lists the formats.
 func (o *outputs) known() []string {
 	if o.formats == nil {
-		return report.Formats()
+		return withPictures(report.Formats())
 	}
 	return o.formats
+}
+
+// help lists the formats for people.
+func (o *outputs) help() string {
+	text := strings.Join(o.known(), ", ")
+	if slices.ContainsFunc(o.known(), isPictures) {
+		text += "; " + strings.Join(report.PictureKinds(), " and ") + " want a directory"
+	}
+	return text
 }
 
 // Set takes anything: check tells of all that is wrong together with the rest of the command line.
@@ -76,7 +101,7 @@ func (o *outputs) String() string {
 }
 
 func (o *outputs) flags(f *pflag.FlagSet) {
-	f.VarP(o, "output", "o", "write the report as `FORMAT[=FILE]`, repeatable: "+strings.Join(o.known(), ", "))
+	f.VarP(o, "output", "o", "write the report as `FORMAT[=FILE]`, repeatable: "+o.help())
 	f.BoolVar(&o.force, "force", false, "let -o replace a file that exists")
 }
 
@@ -87,7 +112,7 @@ func (o *outputs) check() error {
 		if err := o.checkOne(one); err != nil {
 			wrong = append(wrong, err)
 		}
-		if slices.ContainsFunc(o.list[:i], func(p output) bool { return one.file != "" && p.file == one.file }) {
+		if slices.ContainsFunc(o.list[:i], func(p output) bool { return one.file != "" && p.file == one.file && !apart(p, one) }) {
 			wrong = append(wrong, fmt.Errorf("-o %s=%s: another -o writes that file", one.format, one.file))
 		}
 	}
@@ -101,6 +126,9 @@ func (o *outputs) checkOne(one output) error {
 	if known := o.known(); !slices.Contains(known, one.format) {
 		guess := cmp.Or(scenario.DidYouMean(one.format, known), ";")
 		return fmt.Errorf("-o %s: no such format%s known: %s", one.format, guess, strings.Join(known, ", "))
+	}
+	if isPictures(one.format) {
+		return o.checkPictures(one)
 	}
 	if one.file == "" || special(one.file) {
 		return nil
@@ -161,7 +189,7 @@ func (o *outputs) human(stdout, stderr io.Writer) io.Writer {
 func (o *outputs) write(tell teller, path string, stdout, stderr io.Writer) error {
 	if !slices.ContainsFunc(o.list, func(one output) bool { return one.format == "terminal" }) {
 		w := o.human(stdout, stderr)
-		if err := tell("terminal", w, look(w, "", path)); err != nil {
+		if err := tell.write("terminal", w, look(w, "", path)); err != nil {
 			return err
 		}
 	}
@@ -171,14 +199,20 @@ func (o *outputs) write(tell teller, path string, stdout, stderr io.Writer) erro
 // only renders the record in the formats that were asked for.
 func (o *outputs) only(tell teller, side, path string, stdout io.Writer) error {
 	for _, one := range o.list {
+		if isPictures(one.format) {
+			if err := o.putPictures(tell, one); err != nil {
+				return err
+			}
+			continue
+		}
 		if one.file == "" {
-			if err := tell(one.format, stdout, look(stdout, side, path)); err != nil {
+			if err := tell.write(one.format, stdout, look(stdout, side, path)); err != nil {
 				return err
 			}
 			continue
 		}
 		var b bytes.Buffer
-		if err := tell(one.format, &b, report.Options{Width: plainWidth, Side: side, RecordPath: path}); err != nil {
+		if err := tell.write(one.format, &b, report.Options{Width: plainWidth, Side: side, RecordPath: path}); err != nil {
 			return err
 		}
 		if err := put(one.file, b.Bytes()); err != nil {

@@ -13,6 +13,17 @@ import (
 
 // longRunning commands of the README take too long for a test: a script runs the shortened twin.
 var longRunning = map[string]string{
+	"twomsl compare port-exhaustion-small --variant ten=client.requests=10 --variant four=client.addresses=4 --before default": "twomsl compare " +
+		"port-exhaustion-small --variant ten=client.requests=10 --variant four=client.addresses=4 --before default --for 2s " +
+		"--set 'sysctl.client.net.ipv4.ip_local_port_range=40000 40199' -q",
+	"twomsl compare four-lines --by-line": "twomsl compare four-lines --by-line " +
+		"--set 'sysctl.client.net.ipv4.ip_local_port_range=40000 40099' --set load.rate=60/s --for 3s " +
+		"-o html=lines.html -o csv-lines=lines.csv",
+	"twomsl compare port-exhaustion-small --after client:four-lines.conf -o html=report.html": "twomsl compare port-exhaustion-small " +
+		"--rate 100/s --for 3s --set 'sysctl.client.net.ipv4.ip_local_port_range=40000 40199' " +
+		"--after client:four-lines.conf --trials 2 -q -o json=four.json",
+	"twomsl compare port-exhaustion-small --before host --after squid-eight.conf": "twomsl compare close-matrix --set load.stop.connections=20 " +
+		"--before host --after four-lines --trials 2 -o json=host.json",
 	"twomsl run port-exhaustion": "twomsl run port-exhaustion --set client.local_port_range=40000-41999",
 	"twomsl run port-exhaustion --set client.local_port_range=off": "twomsl run port-exhaustion " +
 		"--set client.local_port_range=off --for 1s",
@@ -20,6 +31,15 @@ var longRunning = map[string]string{
 		"--set close.side=server --for 300ms -q -o terminal",
 	"twomsl run incident-18000 --sysctl-from host": "twomsl run incident-18000 " +
 		"--set load.stop.time_wait.count=300 --set load.hold=0s --sysctl-from host",
+	"twomsl run port-exhaustion-small --sysctl client:net.ipv4.tcp_tw_reuse=1": "twomsl run port-exhaustion-small " +
+		"--for 300ms --sysctl client:net.ipv4.tcp_tw_reuse=1",
+	"twomsl run port-exhaustion-small --sysctl-file /etc/sysctl.conf --strict": "twomsl run port-exhaustion-small " +
+		"--for 300ms --sysctl-file sysctl.conf --strict",
+	"twomsl run port-exhaustion-small --topology host --accept-risk=host-ports --accept-risk=host-sysctl " +
+		"--sysctl net.ipv4.tcp_tw_reuse=1": "twomsl run port-exhaustion-small --topology host --accept-risk=host-ports " +
+		"--accept-risk=host-sysctl --sysctl net.ipv4.tcp_tw_reuse=1 --journal j --for 300ms -o json=host.json",
+	"twomsl sysctl diff /etc/sysctl.conf":      "twomsl sysctl diff four-lines.conf",
+	"twomsl sysctl restore":                    "twomsl sysctl restore --journal none/journal",
 	"twomsl run steady-200":                    "twomsl run steady-200 --for 200ms --records kept",
 	"twomsl run state-mix":                     "twomsl run state-mix --set load.hold=1s -o json=mix.json",
 	"twomsl run data-loss":                     "twomsl run data-loss -o json=loss.json",
@@ -34,7 +54,7 @@ var longRunning = map[string]string{
 // Every twomsl command that the README or a page for users shows in an sh block is run by a script, as it stands or as
 // its twin.
 func TestReadmeCommandsAreRun(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/CLOSING.md"} {
+	for _, page := range []string{"README.md", "docs/CLOSING.md", "docs/COMPARING.md"} {
 		t.Run(page, func(t *testing.T) { commandsAreRun(t, page) })
 	}
 }

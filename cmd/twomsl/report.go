@@ -14,11 +14,13 @@ func newReport() *cobra.Command {
 	var side string
 	c := &cobra.Command{
 		Use: "report RESULT", GroupID: "main", Args: oneArgument("record", "a file that `twomsl run` wrote"),
-		Short: "Tell again what a recorded trial or matrix showed, in any format",
-		Long:  `Reads the record of a trial or of a matrix and makes its report from it alone: nothing is run, on whatever machine.`,
+		Short: "Tell again what a recorded trial, comparison or matrix showed, in any format",
+		Long: `Reads the record of a trial, a comparison or a matrix and makes its report from it alone: nothing is run, on whatever
+machine.`,
 		Example: `  twomsl run port-exhaustion-small -o json=trial.json && twomsl report trial.json
   twomsl report trial.json -o states --side server
-  twomsl report trial.json -o json`,
+  twomsl report trial.json -o html=trial.html -o svg=charts
+  twomsl report comparison.json -o html=report.html -o svg=charts`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if side != "" && side != "client" && side != "server" {
 				return usage("--side %q: the sides are client and server", side)
@@ -46,19 +48,28 @@ func newReport() *cobra.Command {
 func readRecord(path string, out *outputs) (teller, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usage("cannot read record: %w", err)
+		return teller{}, usage("cannot read record: %w", err)
 	}
-	if schema, err := record.SchemaOf(path, data); err == nil && schema == record.MatrixSchema {
+	schema, err := record.SchemaOf(path, data)
+	switch {
+	case err == nil && schema == record.MatrixSchema:
 		m, err := record.DecodeMatrix(path, data)
 		if err != nil {
-			return nil, usage("%w", err)
+			return teller{}, usage("%w", err)
 		}
 		out.formats = report.MatrixFormats()
 		return matrixTeller(m), nil
+	case err == nil && schema == record.ComparisonSchema:
+		c, err := record.DecodeComparison(path, data)
+		if err != nil {
+			return teller{}, usage("%w", err)
+		}
+		out.formats = comparisonFormats()
+		return comparisonTeller(c), nil
 	}
 	t, err := record.Decode(path, data)
 	if err != nil {
-		return nil, usage("%w", err)
+		return teller{}, usage("%w", err)
 	}
 	return trialTeller(t), nil
 }

@@ -15,15 +15,18 @@ import (
 	"twomsl/internal/lab"
 	"twomsl/internal/peer"
 	"twomsl/internal/record"
+	"twomsl/internal/sysctl"
 	"twomsl/internal/trial"
 )
 
 // runFlags are what `twomsl run` can be told.
 type runFlags struct {
 	scenarioFlags
+	recipe  recipeFlags
 	outputs outputs
 	records string
 	from    string
+	journal string
 	cpus    cpuFlag
 	quiet   bool
 }
@@ -38,16 +41,19 @@ network namespaces joined by a veth link; nothing outside them is touched. The t
 file, and the report made from it.`,
 		Example: `  twomsl run incident-18000
   twomsl run port-exhaustion-small --set close.side=server
-  twomsl run steady-200 --for 30s -o json=trial.json
+  twomsl run port-exhaustion-small --sysctl client:net.ipv4.tcp_tw_reuse=1
+  twomsl run steady-200 --for 30s -o json=trial.json -o html=trial.html
   twomsl run incident-18000 -o states`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f.scenarioFlags.flags(c.Flags())
+	f.recipe.flags(c.Flags())
 	f.outputs.flags(c.Flags())
 	c.Flags().StringVar(&f.records, "records", "twomsl-results", "keep records in `DIR`")
 	c.Flags().StringVar(&f.from, "sysctl-from", "", "copy settings into the lab: `host|FILE` (this host's own, or sysctl.conf text)")
+	journalFlag(c.Flags(), &f.journal)
 	c.Flags().Var(&f.cpus, "cpus", "pin the peers to processors: `client=0,server=1` (ranges like 0-3, lists like 0+2)")
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
 	return c
@@ -56,24 +62,42 @@ file, and the report made from it.`,
 func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 	s, scenarioErr := f.resolve(ref)
 	settings, settingsErr := settingsFrom(f.from, s.Topology)
-	if err := allOf(scenarioErr, settingsErr, f.outputs.check(), f.cpus.check()); err != nil {
+	recipe, recipeErr := f.recipe.settings()
+	if err := allOf(scenarioErr, settingsErr, recipeErr, f.lends(s, recipe), f.outputs.check(), f.cpus.check()); err != nil {
 		return err
 	}
 	if err := keepIn(f.records); err != nil {
 		return err
 	}
+	for _, note := range f.recipe.notes {
+		fmt.Fprintln(stderr, "twomsl:", note)
+	}
 	soft, hard, release := interrupts(stderr)
 	defer release()
+	defer f.outlivePipes()()
 	live := newLive(stderr, f.quiet)
 	t, err := trial.Run(soft, hard, s, trial.Options{
 		Program: program(), Tool: "twomsl " + version(), Command: commandLine(), Settings: settings,
+		Recipe: recipe, Strict: f.recipe.strict, Host: f.host(),
 		CPUs: f.cpus.sides, Watch: live.show, Say: func(text string) { fmt.Fprintln(stderr, "twomsl:", text) },
 	})
 	live.clear()
-	if err != nil {
+	if t == nil {
 		return startError(err)
 	}
-	return f.tell(t, stdout, stderr)
+	return alsoFailed(f.tell(t, stdout, stderr), err)
+}
+
+// alsoFailed adds what went wrong after a record had been made: settings of this host that could not be put back.
+func alsoFailed(told, err error) error {
+	if err == nil {
+		return told
+	}
+	var e *exitError
+	if errors.As(told, &e) && e.err != nil {
+		err = errors.Join(e.err, err)
+	}
+	return failed(err)
 }
 
 // tell keeps the record and reports; the report comes also where the record cannot be kept.
@@ -97,8 +121,16 @@ func (f *runFlags) tell(t *record.Trial, stdout, stderr io.Writer) error {
 func startError(err error) error {
 	var u *lab.UnavailableError
 	var option *peer.CannotError
-	if errors.As(err, &u) || errors.As(err, &option) {
+	var strict *trial.StrictError
+	var held *sysctl.HeldError
+	var kept *sysctl.NotRestoredError
+	switch {
+	case errors.As(err, &kept):
+		return failed(err)
+	case errors.As(err, &u), errors.As(err, &option), errors.As(err, &strict):
 		return &exitError{code: exitCannot, err: err}
+	case errors.As(err, &held):
+		return &exitError{code: exitRefused, err: err}
 	}
 	if errors.Is(err, context.Canceled) {
 		return &exitError{code: exitInterrupted, err: errors.New("interrupted before the load started")}
@@ -135,10 +167,15 @@ func interrupts(stderr io.Writer) (soft, hard context.Context, release func()) {
 func commandLine() string {
 	words := []string{"twomsl"}
 	for _, a := range os.Args[1:] {
-		if strings.ContainsAny(a, " \t'\"$`\\*?&|;<>()") || a == "" {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-		}
-		words = append(words, a)
+		words = append(words, quoted(a))
 	}
 	return strings.Join(words, " ")
+}
+
+// quoted writes a word so that a shell reads it as one.
+func quoted(word string) string {
+	if strings.ContainsAny(word, " \t'\"$`\\*?&|;<>()") || word == "" {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }

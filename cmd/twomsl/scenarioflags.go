@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -16,8 +17,12 @@ import (
 	"twomsl/internal/trial"
 )
 
-// riskHostPorts is the risk of using this host's own ports.
-const riskHostPorts = "host-ports"
+// The risks that can be accepted by name: using this host's own ports, and changing this host's own settings for the
+// time of a run.
+const (
+	riskHostPorts  = "host-ports"
+	riskHostSysctl = "host-sysctl"
+)
 
 // scenarioFlags choose a scenario and change it.
 type scenarioFlags struct {
@@ -43,7 +48,7 @@ func (f *scenarioFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.io, "io", "", "how it waits for them: `epoll`")
 	fs.StringVar(&f.target, "target", "", "with --topology host: serve and connect at `ADDRESS[:PORT]`, loopback unless allowed")
 	fs.StringArrayVar(&f.allow, "allow-target", nil, "allow `ADDRESS` of this host as a target, at 1000/s for 60 s at most")
-	fs.StringArrayVar(&f.accept, "accept-risk", nil, "accept a risk by its name: `host-ports`")
+	fs.StringArrayVar(&f.accept, "accept-risk", nil, "accept a risk by its name: `host-ports|host-sysctl`, repeatable")
 }
 
 // override is one change of a field, with the flag that a person wrote it with.
@@ -168,8 +173,10 @@ const (
 // address but a loopback one unless it is named, and then bounded.
 func (f *scenarioFlags) permit(s scenario.Scenario) error {
 	for _, a := range f.accept {
-		if a != riskHostPorts {
-			return usage("--accept-risk %q: the risk that can be accepted here is %s", a, riskHostPorts)
+		if a != riskHostPorts && a != riskHostSysctl {
+			guess := cmp.Or(scenario.DidYouMean(a, []string{riskHostPorts, riskHostSysctl}), ";")
+			return usage("--accept-risk %q: no such risk%s the risks that can be accepted here are %s and %s",
+				a, guess, riskHostPorts, riskHostSysctl)
 		}
 	}
 	if s.Topology != scenario.Host {

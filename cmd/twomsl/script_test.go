@@ -144,8 +144,12 @@ func sizeOf(v any) int {
 	return -1
 }
 
-// condition userns: an ordinary user may make user namespaces. Where namespaces are required that is no question.
+// condition root: this is root. userns: an ordinary user may make user namespaces; where namespaces are required that is no
+// question.
 func condition(name string) (bool, error) {
+	if name == "root" {
+		return os.Getuid() == 0, nil
+	}
 	if name != "userns" {
 		return false, fmt.Errorf("no such condition: %s", name)
 	}

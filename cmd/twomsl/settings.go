@@ -2,10 +2,16 @@ package main
 
 import (
 	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"github.com/spf13/pflag"
 
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/internal/sysctl"
+	"twomsl/internal/trial"
 )
 
 // settingsSource gives, for a fresh lab's settings, what --sysctl-from wants written there.
@@ -17,11 +23,9 @@ func settingsFrom(from string, topology scenario.Topology) (settingsSource, erro
 	case from == "":
 		return nil, nil
 	case topology == scenario.Host:
-		return nil, usage("--sysctl-from needs a lab: with topology host nothing is written, this host's settings hold as they are")
+		return nil, usage("--sysctl-from needs a lab: with topology host this host's settings hold as they are; --sysctl-file changes them for a run")
 	case from == "host":
-		return func(lab map[string]string) ([]sysctl.Setting, []record.SysctlRefusal) {
-			return sysctl.FromHost(sysctl.DefaultRoot, lab)
-		}, nil
+		return hostSettings, nil
 	}
 	data, err := os.ReadFile(from)
 	if err != nil {
@@ -36,4 +40,45 @@ func settingsFrom(from string, topology scenario.Topology) (settingsSource, erro
 	}
 	settings := sysctl.Settings(lines)
 	return func(map[string]string) ([]sysctl.Setting, []record.SysctlRefusal) { return settings, nil }, nil
+}
+
+// hostSettings is what to write into a lab so that it has this host's own values.
+func hostSettings(lab map[string]string) ([]sysctl.Setting, []record.SysctlRefusal) {
+	return sysctl.FromHost(sysctl.DefaultRoot, lab)
+}
+
+// journalFlag names the file in which it stands what a run has changed on this host.
+func journalFlag(fs *pflag.FlagSet, to *string) {
+	fs.StringVar(to, "journal", sysctl.DefaultJournal, "with settings of this host itself: keep what is to be put back in `FILE`")
+}
+
+// host is how this host's own settings are lent to a run; nil where that was not accepted.
+func (f *runFlags) host() *sysctl.Host {
+	if !slices.Contains(f.accept, riskHostSysctl) {
+		return nil
+	}
+	return &sysctl.Host{Journal: f.journal, Command: commandLine()}
+}
+
+// outlivePipes keeps a reader that has gone away (tee, ended by the same Ctrl-C) from ending a run that has this host's
+// settings to put back: the write fails, and that is all. It returns what undoes it.
+func (f *runFlags) outlivePipes() func() {
+	if f.host() == nil {
+		return func() {}
+	}
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGPIPE)
+	return func() { signal.Stop(ignored) }
+}
+
+// lends holds a recipe against the rules for what may be touched: this host's own settings only with the risk accepted.
+func (f *runFlags) lends(s scenario.Scenario, recipe trial.Recipe) error {
+	if err := trial.CheckRecipe(s.Topology, recipe); err != nil {
+		return usage("%w", err)
+	}
+	if s.Topology != scenario.Host || len(recipe.Client)+len(recipe.Server) == 0 || f.host() != nil {
+		return nil
+	}
+	return refused("topology host changes this host's own settings for the time of the run, for every program on it; accept it "+
+		"with --accept-risk=%s, or use --topology veth", riskHostSysctl)
 }

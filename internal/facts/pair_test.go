@@ -244,11 +244,13 @@ func until(f func() bool) bool {
 	return f()
 }
 
+// nobody is a hardware address that no host has: what is sent to it is lost.
+var nobody = net.HardwareAddr{2, 0, 0, 0, 0, 1}
+
 // cut makes the link lose everything, unseen by either host: each sends to a hardware address that nobody has. mend
 // undoes it.
 func (p *pair) cut() {
 	p.t.Helper()
-	nobody := net.HardwareAddr{2, 0, 0, 0, 0, 1}
 	p.client.sendTo(p.server, nobody)
 	p.server.sendTo(p.client, nobody)
 }
@@ -276,12 +278,16 @@ func (s *side) link() netlink.Link {
 
 func (s *side) sendTo(peer *side, hardware net.HardwareAddr) {
 	s.t.Helper()
-	index := s.link().Attrs().Index
 	for _, a := range []netip.Addr{peer.address, peer.second} {
-		must(s.t, netlink.NeighSet(&netlink.Neigh{
-			LinkIndex: index, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: hardware,
-		}))
+		s.sendAddressTo(a, hardware)
 	}
+}
+
+func (s *side) sendAddressTo(a netip.Addr, hardware net.HardwareAddr) {
+	s.t.Helper()
+	must(s.t, netlink.NeighSet(&netlink.Neigh{
+		LinkIndex: s.link().Attrs().Index, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: hardware,
+	}))
 }
 
 func (s *side) socket() int {

@@ -36,7 +36,8 @@ type agent struct {
 	sampler  *sampler
 	before   map[string]uint64 // counters at the start
 	epoch    int64
-	settings string // where they are read and written
+	settings string            // where they are read and written
+	defaults map[string]string // what they were when the conductor said hello
 }
 
 // procSys is where settings are read and written; its net part follows the process's namespace.
@@ -169,6 +170,9 @@ func (a *agent) hello(context.Context, none) (Hello, error) {
 		return Hello{}, fmt.Errorf("/proc/self is %q: %w", self, err)
 	}
 	defaults, err := sysctl.Snapshot(a.settings)
+	a.mu.Lock()
+	a.defaults = defaults
+	a.mu.Unlock()
 	return Hello{Version: Version, PID: pid, Defaults: defaults}, err
 }
 
@@ -186,9 +190,11 @@ func (a *agent) holds(_ context.Context, h Holds) (none, error) { return none{},
 
 func (a *agent) linked(context.Context, none) (none, error) { return none{}, lab.AwaitLink() }
 
-func (a *agent) sysctls(_ context.Context, s Settings) (out record.Sysctls, err error) {
-	out.Changed, out.Refused = sysctl.Apply(a.settings, s.Settings)
-	return out, nil
+func (a *agent) sysctls(_ context.Context, s Settings) (record.Sysctls, error) {
+	a.mu.Lock()
+	defaults := a.defaults
+	a.mu.Unlock()
+	return sysctl.Carry(a.settings, s.Settings, s.Recipe, defaults), nil
 }
 
 func (a *agent) prepare(_ context.Context, p Prepare) (Ready, error) {

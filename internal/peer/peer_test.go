@@ -406,7 +406,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"POST", "prepare", `{}`, 500, "either a client's plan"},
 		{"POST", "nothing", "{}", 404, ""},
 		{"GET", "hello", "", 405, ""},
-		{"POST", "hello", "{}", 200, `"version":2`},
+		{"POST", "hello", "{}", 200, `"version":3`},
 	} {
 		req, err := http.NewRequest(c.method, "http://peer/v1/"+c.route, strings.NewReader(c.body))
 		if err != nil {
@@ -463,7 +463,7 @@ func TestRemoteJudgesAnswers(t *testing.T) {
 		status     int
 		body, want string
 	}{
-		{200, `{"version":99}`, "version 99 of the control protocol, this program 2"},
+		{200, `{"version":99}`, "version 99 of the control protocol, this program 3"},
 		{200, `{"version":`, "answer to hello: unexpected end"},
 		{200, `not JSON`, "answer to hello: invalid character"},
 		{500, `{"error":"no room"}`, "client: no room"},

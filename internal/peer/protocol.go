@@ -19,7 +19,7 @@ import (
 )
 
 // Version of the control protocol; both ends must have the same.
-const Version = 2
+const Version = 3
 
 // Hello is the answer to the first request.
 type Hello struct {
@@ -42,9 +42,10 @@ type Holds struct {
 	Holds []lab.Hold `json:"holds"`
 }
 
-// Settings asks for sysctls, written in order.
+// Settings asks for sysctls, written in order: the scenario's own, then a recipe's.
 type Settings struct {
 	Settings []sysctl.Setting `json:"settings"`
+	Recipe   []sysctl.Setting `json:"recipe"`
 }
 
 // Watch says what the side's sampler counts.
@@ -152,9 +153,11 @@ type Result struct {
 	OrphanFinWait2 int64 `json:"orphan_fin_wait_2"`
 	Expired        int64 `json:"expired"` // TIME_WAIT that surely outlived their time
 	ExpiredMost    int64 `json:"expired_most"`
-	// LongestLeftMS is the longest time left that a TIME_WAIT's timer showed; 0 where none was seen.
-	LongestLeftMS uint32     `json:"longest_left_ms"`
-	Sampler       record.CPU `json:"sampler"`
+	// LongestLeftMS is the longest time left that a TIME_WAIT's timer showed, FinWait2LeftMS that an orphaned FIN_WAIT2's
+	// did; 0 where none was seen.
+	LongestLeftMS  uint32     `json:"longest_left_ms"`
+	FinWait2LeftMS uint32     `json:"fin_wait_2_left_ms"`
+	Sampler        record.CPU `json:"sampler"`
 }
 
 // Ports is how many ports of a tuple are in use, by parity.

@@ -50,6 +50,7 @@ type sampler struct {
 	orphans int64 // FIN_WAIT2 mini-sockets of the latest split
 	ports   []Ports
 	longest uint32
+	finWait uint32 // the longest time left of an orphaned FIN_WAIT2
 	cost    record.CPU
 
 	// of the sampling thread alone
@@ -223,6 +224,7 @@ func (s *sampler) takeSplit(smp *record.Sample) error {
 	}
 	s.end, s.orphans = smp.States, s.split.OrphanFinWait2
 	s.longest = max(s.longest, s.split.MaxTimeWaitMS)
+	s.finWait = max(s.finWait, s.split.MaxFinWait2MS)
 	s.takePorts(smp)
 	return nil
 }
@@ -299,5 +301,6 @@ func (s *sampler) tell(r *Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.OrphanFinWait2 = s.orphans
-	r.Peak, r.End, r.PeakPorts, r.LongestLeftMS, r.Sampler = s.peak, s.end, s.ports, s.longest, s.cost
+	r.Peak, r.End, r.PeakPorts, r.Sampler = s.peak, s.end, s.ports, s.cost
+	r.LongestLeftMS, r.FinWait2LeftMS = s.longest, s.finWait
 }

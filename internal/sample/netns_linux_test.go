@@ -130,6 +130,9 @@ func TestNetNSSplitAgrees(t *testing.T) {
 	if left := time.Duration(all.MaxTimeWaitMS) * time.Millisecond; left < 58*time.Second || left > 63*time.Second {
 		t.Errorf("the longest TIME_WAIT has %v left, expected about 60 s", left)
 	}
+	if left := time.Duration(all.MaxFinWait2MS) * time.Millisecond; left < 58*time.Second || left > 61*time.Second {
+		t.Errorf("the longest FIN_WAIT2 has %v left, expected about 60 s", left)
+	}
 	agreesWithSockstat(t, totals, s, &all)
 }
 

@@ -47,6 +47,8 @@ type Split struct {
 	Orphans int64
 	// MaxTimeWaitMS is the longest time that a TIME_WAIT has left, in milliseconds; 0 where none stands.
 	MaxTimeWaitMS uint32
+	// MaxFinWait2MS is the same of the FIN_WAIT2 that OrphanFinWait2 counts.
+	MaxFinWait2MS uint32
 	// Tuples has the ports in use, in no particular order. Empty after WithoutTimeWait: without the ports that TIME_WAIT
 	// holds it would mislead.
 	Tuples []TupleUse
@@ -97,7 +99,7 @@ func (s *Split) begin(timeWait, tracking bool) {
 	clear(s.Counts)
 	s.byState = [16]int64{}
 	s.TimeWaitCounted, s.tracking = timeWait, tracking
-	s.OrphanFinWait2, s.Orphans, s.MaxTimeWaitMS, s.unknown = 0, 0, 0, 0
+	s.OrphanFinWait2, s.Orphans, s.MaxTimeWaitMS, s.MaxFinWait2MS, s.unknown = 0, 0, 0, 0, 0
 	for i := range s.ports {
 		if b := s.ports[i].bits; b != nil {
 			s.spare = append(s.spare, b)
@@ -125,6 +127,7 @@ func (s *Split) add(r *linux.DiagRow) {
 		}
 		if r.Timer == linux.DiagTimerTimeWait {
 			s.OrphanFinWait2++
+			s.MaxFinWait2MS = max(s.MaxFinWait2MS, r.ExpiresMS)
 		} else {
 			s.Orphans++
 		}

@@ -103,6 +103,23 @@ func TestSplitJoinsMappedAddresses(t *testing.T) {
 	}
 }
 
+// The time left of a FIN_WAIT2 is that of the mini-sockets, and is no TIME_WAIT's.
+func TestSplitTellsFinWait2Left(t *testing.T) {
+	mini, full, held := row(linux.DiagFinWait2, "10.0.0.1:1", "10.0.0.2:80"), row(linux.DiagFinWait2, "10.0.0.1:2", "10.0.0.2:80"),
+		row(linux.DiagFinWait2, "10.0.0.1:3", "10.0.0.2:80")
+	mini.Timer, mini.ExpiresMS, mini.Inode = linux.DiagTimerTimeWait, 5000, 0
+	full.Timer, full.ExpiresMS, full.Inode = 2, 60_000, 0
+	held.ExpiresMS, held.Inode = 70_000, 7
+	var s Split
+	split(t, &s, mini, full, held)
+	if s.MaxFinWait2MS != 5000 || s.MaxTimeWaitMS != 0 || s.OrphanFinWait2 != 1 {
+		t.Errorf("%d ms, %d ms, %d", s.MaxFinWait2MS, s.MaxTimeWaitMS, s.OrphanFinWait2)
+	}
+	if split(t, &s); s.MaxFinWait2MS != 0 {
+		t.Errorf("an empty table leaves %d ms", s.MaxFinWait2MS)
+	}
+}
+
 // TestSplitStartsAfresh also goes past the ports that a tuple keeps without bits, and back.
 func TestSplitStartsAfresh(t *testing.T) {
 	var full []linux.DiagRow

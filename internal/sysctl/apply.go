@@ -1,7 +1,6 @@
 package sysctl
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -30,7 +29,15 @@ func Read(root, key string) (string, error) {
 // with the reason, in the order asked; a value that the kernel took and turned into another one is in both. A key that
 // already had the value is in neither. Keys outside net are refused unwritten: they are the whole host's.
 func Apply(root string, asked []Setting) (changed []record.SysctlChange, refused []record.SysctlRefusal) {
-	var touched []record.SysctlChange
+	var w changes
+	refused = w.apply(root, asked)
+	return w.list(), refused
+}
+
+// changes are the keys that were written, in the order of the first write.
+type changes struct{ touched []record.SysctlChange }
+
+func (w *changes) apply(root string, asked []Setting) (refused []record.SysctlRefusal) {
 	for _, s := range asked {
 		s.Key, s.Value = canonical(s.Key), normalise(s.Value)
 		before, after, why := write(root, s)
@@ -43,49 +50,69 @@ func Apply(root string, asked []Setting) (changed []record.SysctlChange, refused
 		if after == before && why != "" {
 			continue // nothing came of it: an earlier write of the same key stands
 		}
-		i := slices.IndexFunc(touched, func(c record.SysctlChange) bool { return c.Key == s.Key })
-		if i < 0 {
-			touched = append(touched, record.SysctlChange{Key: s.Key, Default: before})
-			i = len(touched) - 1
-		}
-		touched[i].Asked, touched[i].Value = s.Value, after
+		w.note(s.Key, before, s.Value, after)
 	}
-	for _, c := range touched {
+	return refused
+}
+
+func (w *changes) note(key, before, asked, after string) {
+	i := slices.IndexFunc(w.touched, func(c record.SysctlChange) bool { return c.Key == key })
+	if i < 0 {
+		w.touched = append(w.touched, record.SysctlChange{Key: key, Default: before})
+		i = len(w.touched) - 1
+	}
+	if Same(key, asked, after) {
+		asked = after // the same number, written in another way
+	}
+	w.touched[i].Asked, w.touched[i].Value = asked, after
+}
+
+// took notes what became of a recipe's setting.
+func (w *changes) took(q record.SysctlAsked) {
+	if q.Before != nil && q.Value != nil && *q.Before != *q.Value {
+		w.note(q.Key, *q.Before, q.Asked, *q.Value)
+	}
+}
+
+// keys are those that were written.
+func (w *changes) keys() map[string]bool {
+	m := map[string]bool{}
+	for _, c := range w.touched {
+		m[c.Key] = true
+	}
+	return m
+}
+
+// list has those whose value is not what it was.
+func (w *changes) list() (changed []record.SysctlChange) {
+	for _, c := range w.touched {
 		if c.Value != c.Default {
 			changed = append(changed, c)
 		}
 	}
-	return changed, refused
+	return changed
 }
 
 // write sets one key. Before and after are the values around the write, both "" where nothing was written.
 func write(root string, s Setting) (before, after, why string) {
-	file, err := path(root, s.Key)
-	if err != nil {
+	if _, err := path(root, s.Key); err != nil {
 		return "", "", err.Error()
 	}
-	if !strings.HasPrefix(s.Key, "net.") {
+	if !strings.HasPrefix(s.Key, netPrefix) {
 		return "", "", "host-wide: only settings below net are a lab's own"
 	}
 	if err := isSetting(root, s.Key); err != nil {
 		return "", "", refusal(root, s, err)
 	}
-	if before, err = Read(root, s.Key); err != nil {
+	before, err := Read(root, s.Key)
+	if err != nil {
 		return "", "", refusal(root, s, err)
 	}
-	if err := writeOnce(file, s.Value); err != nil {
-		why = refusal(root, s, err)
+	now, why := put(root, s, before)
+	if now == nil {
+		return before, "", why
 	}
-	after, err = Read(root, s.Key)
-	switch { // of a list, the numbers before a refused one are in force: read back in any case
-	case err != nil:
-		why = "written, but it cannot be read back: " + err.Error()
-	case why != "" && after != before:
-		why += fmt.Sprintf("; it reads back as %q", after)
-	case why == "" && !same(after, s.Value):
-		why = fmt.Sprintf("written as %q, reads back as %q", s.Value, after)
-	}
-	return before, after, why
+	return before, *now, why
 }
 
 // writeOnce never makes a file, and hands the whole value over in one call: the kernel takes each write as a value.

@@ -23,6 +23,7 @@ func checkKey(key string) (at int, what string) {
 	for i, r := range key {
 		switch {
 		case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '_', r == '-', r == '.', r == '/':
+		case 'A' <= r && r <= 'Z' && !strings.HasPrefix(key, "net"): // kernel.numa_balancing_promote_rate_limit_MBps
 		case r == '*' || r == '?' || r == '[':
 			return i, "patterns are not taken: write one line for each key"
 		case r > '~':

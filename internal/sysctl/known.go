@@ -1,6 +1,9 @@
 package sysctl
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The names that Linux 6.18 has, and those that recipes still name; only used to find what was meant.
 var known = func() []string {
@@ -12,6 +15,7 @@ var known = func() []string {
 			keys = append(keys, prefix+n)
 		}
 	}
+	slices.Sort(keys)
 	return keys
 }()
 
@@ -95,6 +99,33 @@ func Nearest(key string) string {
 		return ""
 	}
 	return best
+}
+
+// Find is the key that somebody means, in its one form: in any spelling, with a value behind it, without its beginning, or
+// misspelt. exact is false where it had to be guessed; key is "" where nothing is near. A key that is not known here is
+// found where the kernel shows it below root.
+func Find(root, text string) (key string, exact bool) {
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "=")
+	text = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(text)), "-")
+	text = canonical(strings.Trim(strings.TrimPrefix(strings.Trim(text, "/"), "proc/sys/"), "/"))
+	if _, what := checkKey(text); what == "" {
+		topic, _ := About(text)
+		_, was := wasThere(text)
+		if topic.Key == text || was || slices.Contains(known, text) || isSetting(root, text) == nil {
+			return text, true
+		}
+	}
+	if strings.HasPrefix(text, "ip_conntrack_") {
+		return "net.ipv4." + text, true
+	}
+	if !strings.Contains(text, ".") {
+		for _, k := range known {
+			if strings.HasSuffix(k, "."+text) {
+				return k, true
+			}
+		}
+	}
+	return Nearest(text), false
 }
 
 // distance is Levenshtein's: the fewest characters to insert, remove or replace.

@@ -3,9 +3,12 @@ package sysctl
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -190,5 +193,174 @@ func BenchmarkSnapshot(b *testing.B) {
 		if _, err := Snapshot(DefaultRoot); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// modes are the settings that may be written here, true, and those that are only shown, false.
+func modes() (map[string]bool, error) {
+	m := map[string]bool{}
+	for _, folder := range []string{"net", "net/core", "net/ipv4", "net/ipv4/route", "net/ipv6", "net/netfilter"} {
+		entries, err := os.ReadDir(DefaultRoot + "/" + folder)
+		if err != nil && folder == "net/ipv4" {
+			return nil, err
+		}
+		for _, e := range entries {
+			if info, err := e.Info(); err == nil && !e.IsDir() {
+				m[canonical(folder+"/"+e.Name())] = info.Mode()&0o222 != 0
+			}
+		}
+	}
+	return m, nil
+}
+
+// What is listed as host-wide cannot be had in a new namespace, and what the host can set and a new namespace cannot is
+// listed.
+func TestNetNSHostWide(t *testing.T) {
+	host := onHost(t, modes)
+	nstest.Require(t)
+	own, err := modes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range hostWide {
+		if own[key] {
+			t.Errorf("%s can be set in a namespace", key)
+		}
+	}
+	if _, first := host["net.ipv4.tcp_mem"]; !first {
+		t.Skip("this is not the machine's first namespace: what that one has cannot be seen")
+	}
+	for key, settable := range host {
+		if settable && !own[key] && !isHostWide(key) {
+			t.Errorf("%s is the host's alone, and is not listed", key)
+		}
+	}
+}
+
+func TestNetNSCarry(t *testing.T) {
+	nstest.Require(t)
+	defaults, err := Snapshot(DefaultRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Carry(DefaultRoot, []Setting{{Key: portRange, Value: "40000 40999"}}, []Setting{
+		{Key: "net.ipv4.tcp_fin_timeout", Value: "0x1e"},
+		{Key: portRange, Value: "1024\t65000"},
+		{Key: "net.ipv4.tcp_tw_reuse", Value: "02"},
+		{Key: "net.ipv4.tcp_tw_reuse_delay", Value: "0"},
+		{Key: "net.ipv4.tcp_max_orphans", Value: "5"},
+		{Key: reservedPorts, Value: "9000,8080,8081"},
+		{Key: "net.ipv4.tcp_tw_recycle", Value: "1"},
+		{Key: "net.ipv4.conf.lo.forwarding", Value: "1"},
+		{Key: "net.core.rmem_max", Value: "1"},
+	}, defaults)
+	want := []told{
+		{record.SysctlChanged, "60", "60", "30", ""},
+		{record.SysctlChanged, "32768 60999", "40000 40999", "1024 65000", ""},
+		{record.SysctlAlreadySet, "2", "2", "2", ""},
+		{record.SysctlRefused, "1000", "1000", "1000", `the kernel does not take "0" (EINVAL): a whole number from 1 to 60000`},
+		{record.SysctlHostWide, "-", "-", "-", hostWideReason},
+		{record.SysctlChanged, "", "", "8080-8081,9000", ""},
+		{record.SysctlMissing, "-", "-", "-", gone["net.ipv4.tcp_tw_recycle"].String()},
+		{record.SysctlChanged, "0", "0", "1", ""},
+		{record.SysctlHostWide, defaults["net.core.rmem_max"], defaults["net.core.rmem_max"], defaults["net.core.rmem_max"], hostWideReason},
+	}
+	for i, q := range got.Asked {
+		if d := cmp.Diff(want[i], tell(q), cmp.AllowUnexported(told{})); d != "" {
+			t.Errorf("%s: %s", q.Key, d)
+		}
+	}
+	wantChanged := []record.SysctlChange{
+		{Key: portRange, Default: "32768 60999", Asked: "1024 65000", Value: "1024 65000"},
+		{Key: "net.ipv4.tcp_fin_timeout", Default: "60", Asked: "30", Value: "30"},
+		{Key: reservedPorts, Asked: "8080-8081,9000", Value: "8080-8081,9000"},
+		{Key: "net.ipv4.conf.lo.forwarding", Default: "0", Asked: "1", Value: "1"},
+	}
+	if d := cmp.Diff(wantChanged, got.Changed); d != "" {
+		t.Error(d)
+	}
+}
+
+// everything below net that can be read.
+func everything(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(DefaultRoot+"/net", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && d.Name() != "nf_conntrack_count" {
+			if text, err := os.ReadFile(path); err == nil {
+				all[path] = string(text)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A host's settings come back whole, also those that the kernel takes in one order only, and one that was empty.
+func TestNetNSLend(t *testing.T) {
+	nstest.Require(t)
+	before := everything(t)
+	settings := []Setting{
+		{Key: unprivilegedStart, Value: "500"},
+		{Key: portRange, Value: "600 65000"},
+		{Key: reservedPorts, Value: "8080"},
+		{Key: "net.ipv4.tcp_rmem", Value: "5000 sixty"},
+		{Key: "net.ipv4.tcp_tw_reuse_delay", Value: "0"},
+		{Key: "net.ipv4.tcp_fastopen", Value: "3"},
+		{Key: "net.ipv6.bindv6only", Value: "1"},
+		{Key: "net.ipv4.ip_forward", Value: "1"},
+	}
+	for _, crash := range []bool{false, true} {
+		h := Host{Journal: filepath.Join(t.TempDir(), "journal")}
+		l, asked, err := h.Lend(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var outcomes []string
+		for _, q := range asked {
+			outcomes = append(outcomes, q.Outcome)
+		}
+		want := []string{"changed", "changed", "changed", "refused", "refused", "changed", "changed", "refused"}
+		if !slices.Equal(outcomes, want) {
+			t.Errorf("%q", outcomes)
+		}
+		if !crash {
+			_, err = l.Return()
+		} else {
+			l.crash()
+			_, err = h.Restore(false)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		if d := cmp.Diff(before, everything(t)); d != "" {
+			t.Errorf("crash %v: %s", crash, d)
+		}
+	}
+}
+
+// Where the journal's order is not one in which the kernel takes the values back, a second pass puts back the rest.
+func TestNetNSPutBackInTwoPasses(t *testing.T) {
+	nstest.Require(t)
+	before := everything(t)
+	if _, refused := Apply(DefaultRoot, []Setting{
+		{Key: unprivilegedStart, Value: "500"},
+		{Key: portRange, Value: "600 700"},
+	}); refused != nil {
+		t.Fatal(refused)
+	}
+	start, ports := "500", "600 700"
+	got := Host{}.putBack(journal{Settings: []journaled{
+		{Key: portRange, Before: "32768 60999", Asked: ports, Applied: &ports},
+		{Key: unprivilegedStart, Before: "1024", Asked: start, Applied: &start}, // first in reverse, and refused: 1024 > 600
+	}}, false)
+	if len(got.Back) != 2 || got.Failed != nil || got.Left != nil {
+		t.Errorf("%+v", got)
+	}
+	if d := cmp.Diff(before, everything(t)); d != "" {
+		t.Error(d)
 	}
 }

@@ -8,14 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// Line is one setting of a file, as it was read.
-type Line struct {
-	Key, Value string
-	Optional   bool // a leading "-": errors with this key are to be ignored
-	File       string
-	LineNo     int // from 1
-}
-
 // LineError is one line that cannot be read.
 type LineError struct {
 	File           string
@@ -56,12 +48,24 @@ func (e *ParseError) Unwrap() []error {
 	return errs
 }
 
+// ParseSetting reads one KEY=VALUE, as a line of sysctl.conf has it. The problem's place is the column alone.
+func ParseSetting(text string) (Setting, *LineError) {
+	line, problem := parseLine(text)
+	switch {
+	case problem != nil:
+		return Setting{}, problem
+	case line == nil:
+		return Setting{}, &LineError{Column: 1, What: "there is no KEY=VALUE"}
+	}
+	return *line, nil
+}
+
 const byteOrderMark = "\ufeff"
 
 // Parse reads sysctl.conf text (sysctl.conf(5)), which is also what sysctl -a prints. File is the name that errors and
 // lines carry. All lines that can be read are returned, also where others cannot: those are in the *ParseError.
-func Parse(file string, data []byte) ([]Line, error) {
-	var lines []Line
+func Parse(file string, data []byte) ([]Setting, error) {
+	var lines []Setting
 	var bad []*LineError
 	no := 0
 	for raw := range bytes.SplitSeq(bytes.TrimPrefix(data, []byte(byteOrderMark)), []byte("\n")) {
@@ -82,12 +86,12 @@ func Parse(file string, data []byte) ([]Line, error) {
 }
 
 // parseLine gives neither a line nor a problem for a comment and for a blank line.
-func parseLine(s string) (*Line, *LineError) {
+func parseLine(s string) (*Setting, *LineError) {
 	text := strings.TrimLeft(s, " \t")
 	if strings.TrimSpace(text) == "" || text[0] == '#' || text[0] == ';' {
 		return nil, nil
 	}
-	fail := func(at int, what, key string) (*Line, *LineError) {
+	fail := func(at int, what, key string) (*Setting, *LineError) {
 		near := Nearest(key)
 		if words := strings.Fields(key); near == "" && len(words) > 1 { // "sysctl -w net.ipv4.tcp_tw_reuse"
 			near = Nearest(words[len(words)-1])
@@ -112,12 +116,13 @@ func parseLine(s string) (*Line, *LineError) {
 	if at, what := checkValue(right); at >= 0 {
 		return fail(len(s)-len(right)+at, what, "")
 	}
-	return &Line{Key: canonical(key), Value: normalise(right), Optional: optional}, nil
+	return &Setting{Key: canonical(key), Value: normalise(right), Optional: optional}, nil
 }
 
 // checkValue says what is wrong with a value and at which byte; -1 where nothing is.
 func checkValue(s string) (at int, what string) {
 	before := ' '
+	first := len(s) - len(strings.TrimLeft(s, " \t"))
 	for i, r := range s {
 		switch {
 		case r == utf8.RuneError:
@@ -126,6 +131,7 @@ func checkValue(s string) (at int, what string) {
 			return i, fmt.Sprintf("the character %U does not belong into a value (pasted from a web page?)", r)
 		case unicode.IsControl(r) && r != '\t':
 			return i, fmt.Sprintf("the character %q does not belong into a value", r)
+		case i == first && len(s) > i+1 && s[i+1] != ' ' && s[i+1] != '\t': // kernel.version = #1 SMP ...
 		case (r == '#' || r == ';') && (before == ' ' || before == '\t'):
 			return i, "a comment needs a line of its own: sysctl(8) would write it as part of the value"
 		}

@@ -13,27 +13,31 @@ import (
 func TestParseReadsWhatPeoplePaste(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
-		want []Line
+		want []Setting
 	}{
 		"comments and blanks":    {"# a\n; b\n\n  \t\n  # c", nil},
-		"no spaces":              {"a.b_c=1", []Line{{Key: "a.b_c", Value: "1", LineNo: 1}}},
-		"spaces and tabs":        {" \ta.b \t=  5 \n", []Line{{Key: "a.b", Value: "5", LineNo: 1}}},
-		"slashes":                {"net/ipv4/x = 1", []Line{{Key: "net.ipv4.x", Value: "1", LineNo: 1}}},
-		"a dot in a name":        {"a.eth0/100.x = 1", []Line{{Key: "a.eth0/100.x", Value: "1", LineNo: 1}}},
-		"a dot in a name, paths": {"a/eth0.100/x = 1", []Line{{Key: "a.eth0/100.x", Value: "1", LineNo: 1}}},
-		"tabs in a value":        {"a.b = 1024\t65000", []Line{{Key: "a.b", Value: "1024 65000", LineNo: 1}}},
+		"no spaces":              {"a.b_c=1", []Setting{{Key: "a.b_c", Value: "1", LineNo: 1}}},
+		"spaces and tabs":        {" \ta.b \t=  5 \n", []Setting{{Key: "a.b", Value: "5", LineNo: 1}}},
+		"slashes":                {"net/ipv4/x = 1", []Setting{{Key: "net.ipv4.x", Value: "1", LineNo: 1}}},
+		"a dot in a name":        {"a.eth0/100.x = 1", []Setting{{Key: "a.eth0/100.x", Value: "1", LineNo: 1}}},
+		"a dot in a name, paths": {"a/eth0.100/x = 1", []Setting{{Key: "a.eth0/100.x", Value: "1", LineNo: 1}}},
+		"tabs in a value":        {"a.b = 1024\t65000", []Setting{{Key: "a.b", Value: "1024 65000", LineNo: 1}}},
 		"CRLF and byte order mark": {
 			"\ufeffa.b = 1\r\n\r\na.c = 2\r\n",
-			[]Line{{Key: "a.b", Value: "1", LineNo: 1}, {Key: "a.c", Value: "2", LineNo: 3}},
+			[]Setting{{Key: "a.b", Value: "1", LineNo: 1}, {Key: "a.c", Value: "2", LineNo: 3}},
 		},
-		"optional":         {"-a.b = 1", []Line{{Key: "a.b", Value: "1", Optional: true, LineNo: 1}}},
-		"optional, spaced": {"  - a.b = 1", []Line{{Key: "a.b", Value: "1", Optional: true, LineNo: 1}}},
+		"optional":         {"-a.b = 1", []Setting{{Key: "a.b", Value: "1", Optional: true, LineNo: 1}}},
+		"optional, spaced": {"  - a.b = 1", []Setting{{Key: "a.b", Value: "1", Optional: true, LineNo: 1}}},
 		"empty, as sysctl -a has it": {
-			"net.ipv4.ip_local_reserved_ports = ", []Line{{Key: "net.ipv4.ip_local_reserved_ports", LineNo: 1}},
+			"net.ipv4.ip_local_reserved_ports = ", []Setting{{Key: "net.ipv4.ip_local_reserved_ports", LineNo: 1}},
 		},
-		"equals in a value": {"a.b = c=d", []Line{{Key: "a.b", Value: "c=d", LineNo: 1}}},
+		"as sysctl -a has them": {
+			"kernel.version = #1 SMP @0\nkernel.limit_MBps = 5",
+			[]Setting{{Key: "kernel.version", Value: "#1 SMP @0", LineNo: 1}, {Key: "kernel.limit_MBps", Value: "5", LineNo: 2}},
+		},
+		"equals in a value": {"a.b = c=d", []Setting{{Key: "a.b", Value: "c=d", LineNo: 1}}},
 		"repeated": {
-			"a.b = 1\na.b = 2", []Line{{Key: "a.b", Value: "1", LineNo: 1}, {Key: "a.b", Value: "2", LineNo: 2}},
+			"a.b = 1\na.b = 2", []Setting{{Key: "a.b", Value: "1", LineNo: 1}, {Key: "a.b", Value: "2", LineNo: 2}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,6 +77,7 @@ func TestParseNamesEachProblem(t *testing.T) {
 		"a.b =\u00a01":                      "f:1:6: the character U+00A0 does not belong into a value " + fromTheWeb,
 		"a.b = 1\x00":                       `f:1:8: the character '\x00' does not belong into a value`,
 		"a.b = \xff":                        "f:1:7: the value is not UTF-8 text",
+		"a.b = # nothing":                   "f:1:7: a comment needs a line of its own: sysctl(8) would write it as part of the value",
 		"net.ipv4.tcp_fin_timeout = 30 # ok": "f:1:31: a comment needs a line of its own: " +
 			"sysctl(8) would write it as part of the value",
 	} {
@@ -138,14 +143,36 @@ func TestParseRecipes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(want, Settings(lines)); d != "" {
+		got := Settings(lines)
+		for i := range got {
+			if got[i].File != file || got[i].LineNo == 0 {
+				t.Errorf("%s: %+v has lost its place", file, got[i])
+			}
+			got[i].File, got[i].LineNo = "", 0
+		}
+		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s: %s", file, d)
 		}
 	}
 }
 
+func TestParseSetting(t *testing.T) {
+	got, problem := ParseSetting("-net/ipv4/ip_local_port_range = 1024\t65000")
+	want := Setting{Key: "net.ipv4.ip_local_port_range", Value: "1024 65000", Optional: true}
+	if problem != nil || got != want {
+		t.Errorf("%+v, %v", got, problem)
+	}
+	for text, what := range map[string]string{
+		"": "no KEY=VALUE", "# a.b=1": "no KEY=VALUE", "a.b": "no =", "a.b=1\nc.d=2": "does not belong",
+	} {
+		if got, problem := ParseSetting(text); problem == nil || problem.Column < 1 || !strings.Contains(problem.What, what) {
+			t.Errorf("%q: %+v, %+v", text, got, problem)
+		}
+	}
+}
+
 func TestSettingsLastOneWinsAtItsOwnPlace(t *testing.T) {
-	got := Settings([]Line{{Key: "a.x", Value: "1"}, {Key: "a.y", Value: "2"}, {Key: "a.x", Value: "3", Optional: true}})
+	got := Settings([]Setting{{Key: "a.x", Value: "1"}, {Key: "a.y", Value: "2"}, {Key: "a.x", Value: "3", Optional: true}})
 	want := []Setting{{Key: "a.y", Value: "2"}, {Key: "a.x", Value: "3", Optional: true}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -10,60 +10,94 @@ import (
 	"syscall"
 )
 
-// gone has what the kernel had once: since when it is gone, and what took its place.
-var gone = map[string]string{
-	"net.ipv4.tcp_tw_recycle": "gone since Linux 4.12: it broke connections of clients behind NAT; nothing replaces it " +
-		"(net.ipv4.tcp_tw_reuse stays, for outgoing connections)",
-	"net.ipv4.tcp_abc":           "gone since Linux 3.9: nothing replaces it",
-	"net.ipv4.tcp_frto_response": "gone since Linux 3.10: nothing replaces it",
-	"net.ipv4.tcp_cookie_size":   "gone since Linux 3.10: nothing replaces it",
-	"net.ipv4.tcp_thin_dupack":   "gone since Linux 4.11: loss detection by time (net.ipv4.tcp_recovery) replaces it",
+// removed is a setting that the kernel had once.
+type removed struct {
+	since string // the first Linux without it
+	by    string // the key that took its place; "" where none did
+	why   string // what it did or why it went, as the end of a sentence; may be ""
 }
 
-const (
-	conntrackPrefix = "net.netfilter.nf_conntrack_"
-	hostWideReason  = "host-wide: the host's own value is already in force, it cannot be set for a lab"
-)
+var gone = map[string]removed{
+	"net.ipv4.tcp_tw_recycle": {since: "4.12", why: "it broke connections of clients behind NAT; nothing replaces it " +
+		"(net.ipv4.tcp_tw_reuse stays, for outgoing connections)"},
+	"net.ipv4.tcp_abc":           {since: "3.9", why: "nothing replaces it"},
+	"net.ipv4.tcp_frto_response": {since: "3.10", why: "nothing replaces it"},
+	"net.ipv4.tcp_cookie_size":   {since: "3.10", why: "nothing replaces it"},
+	"net.ipv4.tcp_thin_dupack":   {since: "4.11", why: "loss detection by time (net.ipv4.tcp_recovery) replaces it"},
+}
 
-// goneReason also knows the connection tracking keys of before, which have new names.
-func goneReason(key string) (string, bool) {
-	if why, ok := gone[key]; ok {
-		return why, true
+// conntrackPrefix begins the names of connection tracking; those before had the prefixes of the list.
+const conntrackPrefix = "net.netfilter.nf_conntrack_"
+
+var oldConntrack = []string{"net.ipv4.netfilter.ip_conntrack_", "net.ipv4.ip_conntrack_"}
+
+// wasThere knows what the kernel had once, and the connection tracking keys of before, which have new names.
+func wasThere(key string) (removed, bool) {
+	if r, ok := gone[key]; ok {
+		return r, true
 	}
-	for _, old := range []string{"net.ipv4.netfilter.ip_conntrack_", "net.ipv4.ip_conntrack_"} {
+	for _, old := range oldConntrack {
 		if rest, ok := strings.CutPrefix(key, old); ok {
-			return "gone since Linux 4.9: now " + conntrackPrefix + rest, true
+			return removed{since: "4.9", by: conntrackPrefix + rest}, true
 		}
 	}
-	return "", false
+	return removed{}, false
 }
 
-// hostWide are the settings that only the host's first namespace shows, since there is one of each for the machine
-// (net/ipv4/sysctl_net_ipv4.c: ipv4_table; net/core/sysctl_net_core.c: net_core_table). True are those that can change
-// what short connections do, which FromHost names; false those that cannot.
-var hostWide = map[string]bool{
-	"net.ipv4.tcp_mem":                true,
-	"net.ipv4.tcp_max_orphans":        true,
-	"net.core.netdev_max_backlog":     true,
-	"net.core.netdev_budget":          true,
-	"net.core.netdev_budget_usecs":    true,
-	"net.core.rps_sock_flow_entries":  true,
-	"net.ipv4.udp_mem":                false,
-	"net.ipv4.tcp_low_latency":        false, // without effect since 4.14
-	"net.ipv4.tcp_available_ulp":      false,
-	"net.ipv4.inet_peer_threshold":    false,
-	"net.ipv4.inet_peer_minttl":       false,
-	"net.ipv4.inet_peer_maxttl":       false,
-	"net.ipv4.ipfrag_secret_interval": false,
-	"net.ipv4.fib_sync_mem":           false,
-	"net.core.busy_poll":              false,
-	"net.core.busy_read":              false,
-	"net.core.default_qdisc":          false,
-	"net.core.dev_weight":             false,
-	"net.core.message_burst":          false,
-	"net.core.message_cost":           false,
-	"net.nf_conntrack_max":            false, // an alias of net.netfilter.nf_conntrack_max
+func (r removed) String() string {
+	text := "gone since Linux " + r.since + ": "
+	if r.by != "" {
+		return text + "now " + r.by
+	}
+	return text + r.why
 }
+
+const hostWideReason = "host-wide: the host's own value is already in force, it cannot be set for a lab"
+
+// hostWide are the settings of which there is one for the machine: a network namespace that was made later does not
+// show them, or only shows them (net/ipv4/sysctl_net_ipv4.c: ipv4_table; net/core/sysctl_net_core.c: net_core_table).
+// True are those that can change what short connections do, which FromHost names where a lab lacks them.
+var hostWide = func() map[string]bool {
+	m := map[string]bool{}
+	for key := range strings.FieldsSeq(hostWideKeys) {
+		m["net."+key] = false
+	}
+	for _, key := range []string{
+		"net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans", "net.core.netdev_max_backlog", "net.core.netdev_budget",
+		"net.core.netdev_budget_usecs", "net.core.rps_sock_flow_entries",
+	} {
+		m[key] = true
+	}
+	return m
+}()
+
+// net.ipv4.tcp_low_latency has no effect since 4.14; net.nf_conntrack_max is another name of
+// net.netfilter.nf_conntrack_max.
+const hostWideKeys = `
+ipv4.cipso_cache_bucket_size ipv4.cipso_cache_enable ipv4.cipso_rbm_optfmt ipv4.cipso_rbm_strictvalid ipv4.fib_sync_mem
+ipv4.inet_peer_maxttl ipv4.inet_peer_minttl ipv4.inet_peer_threshold ipv4.ipfrag_secret_interval
+ipv4.route.error_burst ipv4.route.error_cost ipv4.route.gc_elasticity ipv4.route.gc_interval ipv4.route.gc_min_interval
+ipv4.route.gc_min_interval_ms ipv4.route.gc_thresh ipv4.route.gc_timeout ipv4.route.max_size ipv4.route.redirect_load
+ipv4.route.redirect_number ipv4.route.redirect_silence
+ipv4.tcp_allowed_congestion_control ipv4.tcp_available_ulp ipv4.tcp_low_latency ipv4.udp_mem
+ipv6.calipso_cache_bucket_size ipv6.calipso_cache_enable ipv6.ip6frag_secret_interval ipv6.mld_max_msf ipv6.mld_qrv
+core.bpf_jit_enable core.bpf_jit_harden core.bpf_jit_kallsyms core.bpf_jit_limit core.busy_poll core.busy_read
+core.default_qdisc core.dev_weight core.dev_weight_rx_bias core.dev_weight_tx_bias core.devconf_inherit_init_net
+core.fb_tunnels_only_for_init_net core.flow_limit_cpu_bitmap core.flow_limit_table_len core.gro_normal_batch
+core.high_order_alloc_disable core.max_skb_frags core.mem_pcpu_rsv core.message_burst core.message_cost
+core.netdev_rss_key core.netdev_tstamp_prequeue core.netdev_unregister_timeout_secs core.rmem_default core.rmem_max
+core.skb_defer_max core.warnings core.wmem_default core.wmem_max
+netfilter.nf_conntrack_buckets netfilter.nf_conntrack_expect_max netfilter.nf_conntrack_max netfilter.nf_log_all_netns
+nf_conntrack_max`
+
+// isHostWide tells whether there is one such setting for the machine; of those outside net there always is.
+func isHostWide(key string) bool {
+	_, listed := hostWide[key]
+	return listed || !strings.HasPrefix(key, netPrefix)
+}
+
+// netPrefix begins the keys of the network: no others are ever written.
+const netPrefix = "net."
 
 // limits are the values that the kernel takes (net/ipv4/sysctl_net_ipv4.c: extra1 and extra2; eight-bit ones end at
 // 255). A namespace test holds each to them.
@@ -92,10 +126,14 @@ var limits = map[string]struct{ least, most int64 }{
 // refusal says why a value could not be written, from what the kernel answered.
 func refusal(root string, s Setting, err error) string {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return missingReason(root, s, err)
 	case errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ERANGE):
-		return fmt.Sprintf("the kernel does not take %q%s", s.Value, limitsOf(root, s.Key))
+		name := "EINVAL"
+		if errors.Is(err, syscall.ERANGE) {
+			name = "ERANGE"
+		}
+		return fmt.Sprintf("the kernel does not take %q (%s)%s", s.Value, name, limitsOf(root, s.Key))
 	case errors.Is(err, syscall.EROFS):
 		return "settings are mounted read-only here (a container without --privileged?)"
 	case errors.Is(err, fs.ErrPermission):
@@ -109,18 +147,18 @@ func refusal(root string, s Setting, err error) string {
 // missingReason tells apart: no such file, and a file that does not know the name written into it.
 func missingReason(root string, s Setting, err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok && p.Op == "write" {
-		return fmt.Sprintf("the kernel knows no %q%s", s.Value, limitsOf(root, s.Key))
+		return fmt.Sprintf("the kernel knows no %q (ENOENT)%s", s.Value, limitsOf(root, s.Key))
 	}
-	if why, ok := goneReason(s.Key); ok {
-		return why
-	}
-	if _, ok := hostWide[s.Key]; ok {
-		return hostWideReason
+	if r, ok := wasThere(s.Key); ok {
+		return r.String()
 	}
 	if strings.HasPrefix(s.Key, conntrackPrefix) {
 		if _, err := Read(root, conntrackPrefix+"max"); err != nil {
 			return "connection tracking is not there: load the module nf_conntrack"
 		}
+	}
+	if isHostWide(s.Key) {
+		return hostWideReason
 	}
 	why := "this kernel has no such setting here"
 	if near := Nearest(s.Key); near != "" {

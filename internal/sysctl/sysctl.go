@@ -27,19 +27,31 @@ type Setting struct {
 	Key, Value string
 	// Optional is set by a leading "-" in sysctl.conf: that it cannot be had is no failure.
 	Optional bool
+	// File and LineNo are where it was read, for messages; "" and 0 where it was not read from a file.
+	File   string
+	LineNo int
 }
 
-// Settings is what the lines of one or more files come to: of a key that is there more than once the last one counts,
-// at its own place in the order.
-func Settings(lines []Line) []Setting {
-	last := make(map[string]int, len(lines))
-	for i, l := range lines {
-		last[l.Key] = i
+// Place is "file:line: ", or nothing where the setting was not read from a file.
+func (s Setting) Place() string {
+	if s.File == "" {
+		return ""
+	}
+	return s.File + ":" + strconv.Itoa(s.LineNo) + ": "
+}
+
+// Settings is what a list, such as the lines of files, comes to: of a key that is there more than once the last one
+// counts, at its own place in the order. Keys and values come out in their one form.
+func Settings(list []Setting) []Setting {
+	last := make(map[string]int, len(list))
+	for i, s := range list {
+		last[canonical(s.Key)] = i
 	}
 	out := make([]Setting, 0, len(last))
-	for i, l := range lines {
-		if last[l.Key] == i {
-			out = append(out, Setting{Key: l.Key, Value: l.Value, Optional: l.Optional})
+	for i, s := range list {
+		s.Key, s.Value = canonical(s.Key), normalise(s.Value)
+		if last[s.Key] == i {
+			out = append(out, s)
 		}
 	}
 	return out
@@ -73,8 +85,43 @@ func Ordered(m map[string]string) []Setting {
 
 func normalise(value string) string { return strings.Join(strings.Fields(value), " ") }
 
-// same tells whether the kernel takes two values for one: equal, or equal number by number (0x403 reads back as 1027;
-// lib/kstrtox.c: 0x is hexadecimal, a leading 0 octal).
+// Same tells whether the kernel takes two values of a key for one.
+func Same(key, a, b string) bool {
+	if canonical(key) == reservedPorts {
+		x, okX := ports(a)
+		y, okY := ports(b)
+		return okX && okY && x == y
+	}
+	return same(a, b)
+}
+
+// reservedPorts is a list that the kernel sorts and joins when it is read.
+const reservedPorts = "net.ipv4.ip_local_reserved_ports"
+
+// ports reads a list as proc_do_large_bitmap (kernel/sysctl.c) does: "8080,9000-9100". The empty list has none.
+func ports(list string) (set [1 << 16]bool, ok bool) {
+	if list == "" {
+		return set, true
+	}
+	for part := range strings.SplitSeq(list, ",") {
+		low, high, isRange := strings.Cut(part, "-")
+		if !isRange {
+			high = low
+		}
+		from, errFrom := strconv.ParseUint(low, 10, 16)
+		to, errTo := strconv.ParseUint(high, 10, 16)
+		if errFrom != nil || errTo != nil || from > to {
+			return set, false
+		}
+		for p := from; p <= to; p++ {
+			set[p] = true
+		}
+	}
+	return set, true
+}
+
+// same tells whether two values are equal, or equal number by number (0x403 reads back as 1027; lib/kstrtox.c: 0x is
+// hexadecimal, a leading 0 octal).
 func same(a, b string) bool {
 	x, y := strings.Fields(a), strings.Fields(b)
 	return slices.EqualFunc(x, y, func(v, w string) bool {

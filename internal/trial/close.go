@@ -5,7 +5,6 @@ package trial
 import (
 	"fmt"
 	"maps"
-	"strconv"
 
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
@@ -153,12 +152,12 @@ func (r *run) finWait2Over(t *record.Trial) string {
 		if stands := r.strategy.Settle.Seconds() - 1; s.declared.Passing[record.FinWait2] != "" && t.Phases.LoadSeconds*9/8 >= stands {
 			return fmt.Sprintf("the load took %.1f s, and the first FIN_WAIT2 were gone before the last ones came", t.Phases.LoadSeconds)
 		}
-		seconds, err := strconv.Atoi(s.side.Sysctls.Effective["net.ipv4.tcp_fin_timeout"])
-		if err != nil || s.last.Op != teardown.Close || s.declared.States[record.FinWait2] == "" {
+		if s.last.Op != teardown.Close || s.declared.States[record.FinWait2] == "" {
 			continue
 		}
-		if took := t.Phases.LoadSeconds + t.Phases.HoldSeconds; took >= float64(seconds) {
-			return fmt.Sprintf("the trial took longer than an orphaned FIN_WAIT2 stands (%d s)", seconds)
+		stands := finWait2Life(s.side.Sysctls.Effective).Seconds()
+		if took := t.Phases.LoadSeconds + t.Phases.HoldSeconds; took >= stands {
+			return fmt.Sprintf("the trial took longer than an orphaned FIN_WAIT2 stands (%.0f s)", stands)
 		}
 	}
 	return ""

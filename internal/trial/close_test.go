@@ -312,6 +312,17 @@ func TestWatchNamesWhereSocketsRest(t *testing.T) {
 	}
 }
 
+// A client that never closes keeps each port for as long as it runs: no rate lasts, however short the run was.
+func TestNetNSNoRateLastsWhereNobodyCloses(t *testing.T) {
+	t.Parallel()
+	got := runTrial(t, start(t, "close-matrix", "close.how=half", "load.stop.connections=20"), Options{})
+	for _, p := range got.Ports {
+		if lasts := p.Forecast.RateThatLasts; lasts == nil || *lasts != 0 {
+			t.Errorf("%v/s last", lasts)
+		}
+	}
+}
+
 // Where both sides close at once, a tuple that comes back had its TIME_WAIT on either of them: the server's account must
 // not take one for replaced that it never had.
 func TestNetNSLedgerWhereBothCloseAndPortsComeBack(t *testing.T) {

@@ -22,6 +22,8 @@ const timeWaitLen = 60 * time.Second
 type life struct {
 	least, most time.Duration
 	how         string
+	// stands is how long it is there at most where connect() may take it over before: it is counted until then.
+	stands time.Duration
 }
 
 func lifeOfTimeWait() (life, error) {
@@ -57,10 +59,28 @@ func (r *run) foresee() error {
 		n := sharing(usable, i%len(r.destinations), len(r.destinations))
 		f := Forecast(r.scenario, taken.least, taken.most, n, len(r.tuples))
 		f.HowTaken = taken.how
+		if r.neverCloses() && f.RateThatLasts != nil {
+			f.RateThatLasts = new(0.0)
+		}
+		if f.Plateau != nil && taken.stands > 0 {
+			lasting := standing(r.scenario, *f.RatePerSecond*taken.stands.Seconds(), n)
+			f.Plateau = new(max(*f.Plateau, lasting))
+		}
 		r.ranges = append(r.ranges, pr)
 		r.forecast = append(r.forecast, f)
 	}
 	return nil
+}
+
+// standing is how many ports of a tuple are in TIME_WAIT where connect() takes those over that are old enough: it takes
+// what comes first, a port that is free or one that is old enough, so that the count rises until there is no free one left
+// where it looks. That is one parity of the range, and with IP_LOCAL_PORT_RANGE all of it.
+func standing(s scenario.Scenario, unused float64, usable int64) float64 {
+	looked := usable
+	if s.Client.LocalPortRange.Off() {
+		looked = (usable + 1) / 2
+	}
+	return min(unused, float64(looked))
 }
 
 // A sharing gives how many of a source's ports the n-th of its destinations gets.
@@ -127,30 +147,53 @@ func (r *run) takenByTimeWait(set map[string]string) life {
 	if ms, err := strconv.Atoi(set["net.ipv4.tcp_tw_reuse_delay"]); err == nil {
 		delay = time.Duration(ms) * time.Millisecond
 	}
-	return life{least: delay, most: delay, how: "tcp_tw_reuse=" + reuse + ": connect() takes a port over after tcp_tw_reuse_delay"}
+	return life{
+		least: delay, most: delay, stands: r.life.most,
+		how: "tcp_tw_reuse=" + reuse + ": connect() takes a port over after tcp_tw_reuse_delay",
+	}
 }
 
 // takenWithoutTimeWait is how long a port stays taken where the client's connections end in another way.
 func (r *run) takenWithoutTimeWait(set map[string]string) life {
-	d, steps := r.strategy.Expect.Client, r.strategy.Client
-	last := steps[len(steps)-1]
+	d := r.strategy.Expect.Client
 	switch {
-	case last.Op == teardown.Stay:
+	case r.neverCloses():
 		whole := r.length().Std()
 		return life{least: whole, most: whole, how: "the client never closes: a port stays taken for the whole run"}
 	case d.Passing[record.FinWait2] != "":
 		return life{least: r.strategy.Settle, most: r.strategy.Settle, how: "FIN_WAIT2 for as long as TCP_LINGER2 says"}
 	case d.States[record.FinWait2] != "":
-		seconds, err := strconv.Atoi(set["net.ipv4.tcp_fin_timeout"])
-		if err != nil {
-			seconds = 60
-		}
-		l := time.Duration(seconds) * time.Second
+		l := finWait2Life(set)
 		return life{least: l, most: l * 9 / 8, how: "FIN_WAIT2 for tcp_fin_timeout, since the server never closes"}
 	case nobodyWaits(r.strategy.Expect):
 		return life{how: "a reset leaves no TIME_WAIT"}
 	}
 	return life{how: "the server closes first: the client's ports are free at once"}
+}
+
+// neverCloses tells that the client keeps its sockets for the whole run: no rate lasts then, however long the run is.
+func (r *run) neverCloses() bool {
+	steps := r.strategy.Client
+	return !teardown.Leaves(r.strategy.Expect.Client) && steps[len(steps)-1].Op == teardown.Stay
+}
+
+// finTimeout is tcp_fin_timeout; the kernel's default where it is not known.
+func finTimeout(set map[string]string) time.Duration {
+	seconds, err := strconv.Atoi(set["net.ipv4.tcp_fin_timeout"])
+	if err != nil {
+		return timeWaitLen
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// finWait2Life is how long an orphaned FIN_WAIT2 stands: above a minute twice what is above it, since both
+// tcp_rcv_state_process and tcp_keepalive_timer take TCP_TIMEWAIT_LEN off.
+func finWait2Life(set map[string]string) time.Duration {
+	l := finTimeout(set)
+	if l > timeWaitLen {
+		return 2 * (l - timeWaitLen)
+	}
+	return l
 }
 
 // nobodyWaits tells whether nobody ends in TIME_WAIT.

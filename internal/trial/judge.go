@@ -131,7 +131,7 @@ func (r *run) scheduleLate(t *record.Trial) *record.Warning {
 	}
 	w := &record.Warning{
 		Code:   "schedule-late",
-		Text:   fmt.Sprintf("%d connections started more than 1 ms late and %d never", c.Late, c.NotStarted),
+		Text:   fmt.Sprintf("%s started more than 1 ms late and %d never", connections(c.Late), c.NotStarted),
 		Advice: "ask for a lower rate or a higher load.concurrency",
 		Spoils: timings,
 	}
@@ -160,12 +160,15 @@ func (r *run) stolen(t *record.Trial) *record.Warning {
 
 // hostSettings says that topology host ran without what the scenario sets.
 func (r *run) hostSettings(t *record.Trial) *record.Warning {
-	if t.Scenario.Topology != string(scenario.Host) || len(t.Sides.Client.Sysctls.Refused)+len(t.Sides.Server.Sysctls.Refused) == 0 {
+	c, v := &t.Sides.Client.Sysctls, &t.Sides.Server.Sysctls
+	// What a recipe could not have is told with the recipe.
+	if t.Scenario.Topology != string(scenario.Host) ||
+		len(c.Refused)+len(v.Refused) == len(refusals(c.Asked))+len(refusals(v.Asked)) {
 		return nil
 	}
 	return &record.Warning{
 		Code:   "settings-not-applied",
-		Text:   "the scenario sets what this host does not have, and a run never writes this host's settings",
+		Text:   "the scenario sets what this host does not have, and a scenario's own settings are not written there",
 		Advice: "the figures are those of this host as it is: use --set topology=veth for the scenario itself",
 		Spoils: append([]string{"first_exhaustion_seconds", "ports.peak_share"}, counts...),
 	}
@@ -220,4 +223,11 @@ func (r *run) otherLife(t *record.Trial) *record.Warning {
 		}
 	}
 	return nil
+}
+
+func connections(n int64) string {
+	if n == 1 {
+		return "1 connection"
+	}
+	return fmt.Sprintf("%d connections", n)
 }

@@ -36,9 +36,12 @@ func (r *run) pair() error {
 		return err
 	}
 	var both errgroup.Group
-	both.Go(func() error { return r.greet(r.client, clients, r.scenario.Sysctl.Client) })
-	both.Go(func() error { return r.greet(r.server, servers, r.scenario.Sysctl.Server) })
+	both.Go(func() error { return r.greet(r.client, clients) })
+	both.Go(func() error { return r.greet(r.server, servers) })
 	if err := both.Wait(); err != nil {
+		return err
+	}
+	if err := r.writeSettings(); err != nil {
 		return err
 	}
 	if r.scenario.Topology == scenario.Veth {
@@ -117,44 +120,31 @@ func (r *run) addresses() (clients, servers []netip.Prefix, err error) {
 	return clients, servers, nil
 }
 
-// greet gives a side its network and its settings.
-func (r *run) greet(s *side, addrs []netip.Prefix, own map[string]string) (err error) {
+// greet gives a side its network.
+func (r *run) greet(s *side, addrs []netip.Prefix) (err error) {
 	if s.hello, err = s.remote.Hello(r.hard); err != nil {
 		return err
 	}
 	for _, a := range addrs {
 		s.addresses = append(s.addresses, a.Addr().String())
 	}
-	if r.scenario.Topology == scenario.Veth {
-		if err := s.remote.Network(r.hard, peer.Network{
-			Addresses: addrs, Link: r.scenario.Link, Buffered: !r.scenario.Stand.Off(),
-		}); err != nil {
-			return err
-		}
-	}
-	settings, refused := r.settings(s, own)
-	if r.scenario.Topology == scenario.Host {
-		s.sysctls.Refused = differing(settings, s.hello.Defaults)
+	if r.scenario.Topology != scenario.Veth {
 		return nil
 	}
-	if len(settings) > 0 {
-		if s.sysctls, err = s.remote.Sysctls(r.hard, peer.Settings{Settings: settings}); err != nil {
-			return err
-		}
-	}
-	s.sysctls.Refused = append(s.sysctls.Refused, refused...)
-	return r.insist(s, own)
+	return s.remote.Network(r.hard, peer.Network{
+		Addresses: addrs, Link: r.scenario.Link, Buffered: !r.scenario.Stand.Off(),
+	})
 }
 
-// settings lists what is written on a side: what was copied, what is for both, then the side's own.
-func (r *run) settings(s *side, own map[string]string) (out []sysctl.Setting, refused []record.SysctlRefusal) {
+// settings lists what is written on a side before a recipe: what was copied, what is for both, then the side's own.
+func (r *run) settings(s *side, own ...map[string]string) (out []sysctl.Setting, refused []record.SysctlRefusal) {
 	if r.opt.Settings != nil {
 		out, refused = r.opt.Settings(s.hello.Defaults)
 	}
 	if n := r.synQueue(); s == r.server && n > defaultSomaxconn {
 		out = append(out, sysctl.Setting{Key: "net.core.somaxconn", Value: strconv.Itoa(n)})
 	}
-	for _, m := range []map[string]string{r.scenario.Sysctl.Both, own} {
+	for _, m := range append([]map[string]string{r.scenario.Sysctl.Both}, own...) {
 		out = append(out, sysctl.Ordered(m)...)
 	}
 	return out, refused
@@ -163,12 +153,12 @@ func (r *run) settings(s *side, own map[string]string) (out []sysctl.Setting, re
 // defaultSomaxconn is what a namespace starts with (Linux 5.4): listen() gets no more.
 const defaultSomaxconn = 4096
 
-// differing lists the settings that this host would need and does not have: a run never writes this host's own.
+// differing lists the settings that this host would need and does not have: a scenario's own are never written there.
 func differing(wanted []sysctl.Setting, has map[string]string) (out []record.SysctlRefusal) {
 	for _, w := range wanted {
 		if value, there := has[w.Key]; !there || strings.Join(strings.Fields(value), " ") != w.Value {
 			out = append(out, record.SysctlRefusal{
-				Key: w.Key, Asked: w.Value, Reason: fmt.Sprintf("this host has %q, and a run never writes this host's settings", value),
+				Key: w.Key, Asked: w.Value, Reason: fmt.Sprintf("this host has %q, and a scenario's own settings are not written there", value),
 			})
 		}
 	}
@@ -176,9 +166,9 @@ func differing(wanted []sysctl.Setting, has map[string]string) (out []record.Sys
 }
 
 // insist refuses to run without a setting that the scenario itself names: it would be another scenario.
-func (r *run) insist(s *side, own map[string]string) error {
+func (r *run) insist(s *side, own ...map[string]string) error {
 	for _, refused := range s.sysctls.Refused {
-		for _, m := range []map[string]string{r.scenario.Sysctl.Both, own} {
+		for _, m := range append([]map[string]string{r.scenario.Sysctl.Both}, own...) {
 			if _, named := m[refused.Key]; named {
 				return fmt.Errorf("the scenario sets %s = %s on the %s, and this kernel refuses it: %s",
 					refused.Key, refused.Asked, s.name, refused.Reason)

@@ -301,3 +301,56 @@ func TestTaken(t *testing.T) {
 		}
 	}
 }
+
+// With tcp_tw_reuse the count levels off where connect() has no free port left where it looks, not at rate x delay.
+func TestNetNSReuseLevelsOff(t *testing.T) {
+	for name, of := range map[string]struct {
+		set         []string
+		plateau     float64
+		least, most int64
+	}{
+		"one parity":              {nil, 50, 45, 50},
+		"with a range of its own": {[]string{"client.local_port_range=40000-40099"}, 100, 80, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := runTrial(t, start(t, "port-exhaustion-small", append(of.set,
+				"sysctl.client.net.ipv4.ip_local_port_range=40000 40099", "sysctl.client.net.ipv4.tcp_tw_reuse=1",
+				"sysctl.client.net.ipv4.tcp_tw_reuse_delay=50", "load.rate=100/s", "load.stop.after=4s")...), Options{})
+			p := got.Ports[0]
+			if p.Forecast.Plateau == nil || *p.Forecast.Plateau != of.plateau {
+				t.Errorf("forecast %v, want %v", p.Forecast.Plateau, of.plateau)
+			}
+			if p.PeakInUse == nil || *p.PeakInUse < of.least || *p.PeakInUse > of.most {
+				t.Errorf("%v ports were taken at most, want %d to %d", *p.PeakInUse, of.least, of.most)
+			}
+			if got.Connections.Failed != 0 {
+				t.Errorf("%d connections failed", got.Connections.Failed)
+			}
+		})
+	}
+}
+
+// tcp_fin_timeout is the life of an orphaned FIN_WAIT2 up to a minute; above, twice what is above.
+func TestFinWait2Life(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"5": 5 * time.Second, "60": time.Minute, "61": 2 * time.Second, "120": 2 * time.Minute, "": time.Minute,
+	} {
+		if got := finWait2Life(map[string]string{"net.ipv4.tcp_fin_timeout": text}); got != want {
+			t.Errorf("tcp_fin_timeout %q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestFinWait2Seconds(t *testing.T) {
+	timeout := func(s string) map[string]string { return map[string]string{"net.ipv4.tcp_fin_timeout": s} }
+	if got := finWait2Seconds(5000, timeout("5")); got == nil || *got != 5 {
+		t.Errorf("5 s: %v", got)
+	}
+	if got := finWait2Seconds(0, timeout("5")); got != nil {
+		t.Errorf("none was seen: %v", *got)
+	}
+	if got := finWait2Seconds(30_000, timeout("90")); got != nil {
+		t.Errorf("half of a life is none: %v", *got)
+	}
+}

@@ -21,18 +21,18 @@ import (
 
 // record puts together what happened; it invents nothing: what no side told is nil.
 func (r *run) record() (*record.Trial, error) {
-	spec, err := r.scenario.JSON()
+	asked, err := Describe(r.scenario)
 	if err != nil {
-		return nil, fmt.Errorf("scenario %s: %w", r.scenario.Name, err)
+		return nil, err
+	}
+	if asked.Goal != nil {
+		asked.Goal.ReachedSeconds = r.goalReached
 	}
 	s := &r.scenario
 	t := &record.Trial{
 		Schema: record.Schema, ID: r.id(), Tool: r.opt.Tool, Status: r.status(), Failure: r.failure,
 		StartedAt: r.started.UTC(), Command: r.opt.Command, Engine: engineName(s),
-		Scenario: record.Scenario{
-			Name: s.Name, Title: s.Title, Topology: string(s.Topology), Family: string(s.Family),
-			CloseSide: string(s.Close.Side), Linger: s.Close.Linger.String(), Goal: r.goalRecord(), Spec: spec,
-		},
+		Scenario: asked,
 		Workers:  r.workers(),
 		Phases:   record.Phases{LoadSeconds: r.loadSeconds, HoldSeconds: r.holdSeconds, StoppedBy: r.stoppedBy},
 		Outcomes: []record.Outcome{}, Ports: []record.Tuple{}, Warnings: []record.Warning{},
@@ -50,6 +50,22 @@ func (r *run) record() (*record.Trial, error) {
 	r.judge(t)
 	t.Warnings = append(t.Warnings, r.warnings...)
 	return t, nil
+}
+
+// Describe is what a record says of the scenario that was asked for.
+func Describe(s scenario.Scenario) (record.Scenario, error) {
+	spec, err := s.JSON()
+	if err != nil {
+		return record.Scenario{}, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	out := record.Scenario{
+		Name: s.Name, Title: s.Title, Topology: string(s.Topology), Family: string(s.Family),
+		CloseSide: string(s.Close.Side), Linger: s.Close.Linger.String(), Spec: spec,
+	}
+	if g := s.Load.Stop.TimeWait; g != nil {
+		out.Goal = &record.Goal{Side: string(g.Side), TimeWait: g.Count}
+	}
+	return out, nil
 }
 
 // engineName tells engines whose figures must not be compared apart: the standard library chooses its own way to wait.
@@ -77,14 +93,6 @@ func (r *run) status() record.Status {
 	return record.Complete
 }
 
-func (r *run) goalRecord() *record.Goal {
-	g := r.scenario.Load.Stop.TimeWait
-	if g == nil {
-		return nil
-	}
-	return &record.Goal{Side: string(g.Side), TimeWait: g.Count, ReachedSeconds: r.goalReached}
-}
-
 func (r *run) side(s *side) record.Side {
 	out := record.Side{
 		PID: s.hello.PID, Addresses: s.addresses, Sysctls: s.sysctls, Samples: s.samples,
@@ -108,6 +116,7 @@ func (r *run) side(s *side) record.Side {
 		l := float64(res.LongestLeftMS) / 1e3
 		out.TimeWait.LifetimeSeconds = &l
 	}
+	out.TimeWait.FinWait2Seconds = finWait2Seconds(res.FinWait2LeftMS, s.ready.Effective)
 	if res.Client != nil {
 		out.CPU = res.Client.CPU
 	}
@@ -115,6 +124,16 @@ func (r *run) side(s *side) record.Side {
 		out.CPU = res.Server.CPU
 	}
 	return out
+}
+
+// finWait2Seconds is the life of an orphaned FIN_WAIT2 as its timer showed it. Above a minute the timer of the mini-socket
+// shows half of it, and its life cannot be read off.
+func finWait2Seconds(leftMS uint32, set map[string]string) *float64 {
+	if leftMS == 0 || finWait2Life(set) != finTimeout(set) {
+		return nil
+	}
+	s := float64(leftMS) / 1e3
+	return &s
 }
 
 // everyState names also the states that were counted and found empty, so that scripts find each of them. CLOSED is no

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -29,7 +30,13 @@ type Options struct {
 	Tool    string // name and version of this program, for the record
 	Command string // what to type to repeat the run
 	// Settings are written in the lab on both sides before the scenario's own; NotCopied says which could not be had.
-	Settings  func(lab map[string]string) ([]sysctl.Setting, []record.SysctlRefusal)
+	Settings func(lab map[string]string) ([]sysctl.Setting, []record.SysctlRefusal)
+	// Recipe is written after the scenario's own settings, and overrides them. What becomes of each setting stands in the
+	// record; with Strict, one that cannot be had is a StrictError.
+	Recipe Recipe
+	Strict bool
+	// Host lends a recipe this host's own settings in topology host; nil where nobody has accepted that.
+	Host      *sysctl.Host
 	CPUs      record.SidePair[[]int]
 	Addresses Addresses
 	// Watch, where it is set, is called about ten times a second while the load runs.
@@ -61,9 +68,11 @@ func Strategies() []teardown.Kind { return teardown.Kinds() }
 // Run carries out a resolved and checked scenario. When soft ends, the load stops, what is in flight is finished and the
 // record says interrupted; when hard ends, everything is dropped at once. A record comes back for every trial whose load
 // started, with status failed and the reason where it broke; else an error says what kept it from starting, which is a
-// lab.UnavailableError where this machine forbids it.
-func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (*record.Trial, error) {
+// lab.UnavailableError where this machine forbids it. Settings of this host that a recipe has changed are put back when the
+// sides have ended; where that fails, there is a sysctl.NotRestoredError beside the record.
+func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (t *record.Trial, err error) {
 	r := &run{scenario: s, opt: opt, hard: hard, started: time.Now()}
+	defer func() { err = errors.Join(err, r.giveBack()) }() // when the lab is closed, and in a panic, too
 	l, err := lab.Start(s.Topology, opt.Program)
 	if err != nil {
 		return nil, err
@@ -97,6 +106,7 @@ type run struct {
 	hard     context.Context
 	started  time.Time
 	lab      *lab.Lab
+	loan     *sysctl.Loan // this host's settings, where they were lent
 	client   *side
 	server   *side
 
