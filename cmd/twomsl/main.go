@@ -43,6 +43,7 @@ other with short connections in a pair of private network namespaces, while sock
 sampled on both sides. The host stays as it was.`,
 		Example: `  twomsl run incident-18000             # the 18,000 TIME_WAIT incident, in front of you
   twomsl run port-exhaustion-small      # a client that runs out of ports, in ten seconds
+  twomsl compare four-lines --by-line   # which of four lines of sysctl helps, and where
   twomsl states                         # this machine's sockets, counted by state`,
 		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
@@ -57,7 +58,7 @@ sampled on both sides. The host stays as it was.`,
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
 	root.AddCommand(
-		newRun(), newBench(), newReport(), newScenarios(), newStates(), newSysctl(), newPreflight(), newLabInit(),
+		newRun(), newCompare(), newBench(), newReport(), newScenarios(), newStates(), newSysctl(), newPreflight(), newLabInit(),
 		newPeer(),
 	)
 	return root
