@@ -1,6 +1,8 @@
 package record
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,11 +42,13 @@ func DecodeComparison(name string, data []byte) (*Comparison, error) {
 // normalComparison gives a copy of c in which the lists that are always known are never nil.
 func normalComparison(c *Comparison) *Comparison {
 	n := *c
+	n.Scenario.Spec = bare(n.Scenario.Spec)
 	n.Plan.Primary = list(n.Plan.Primary)
 	n.Trials, n.Settings, n.Warnings = list(n.Trials), list(n.Settings), normalWarnings(n.Warnings)
 	n.Variants, n.Metrics = list(slices.Clone(n.Variants)), list(slices.Clone(n.Metrics))
 	for i := range n.Variants {
 		v := &n.Variants[i]
+		v.Spec = bare(v.Spec)
 		v.Set, v.NotCopied = list(v.Set), list(v.NotCopied)
 		v.Sysctl.Client, v.Sysctl.Server = list(v.Sysctl.Client), list(v.Sysctl.Server)
 		if v.Curves != nil {
@@ -64,6 +68,16 @@ func normalComparison(c *Comparison) *Comparison {
 		n.Environment.Unmeasured = map[string]string{}
 	}
 	return &n
+}
+
+// bare is a JSON text without the white space that a file has around it, and null where there is none: what is read is
+// what was written.
+func bare(text json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	if text == nil || json.Compact(&b, text) != nil {
+		return json.RawMessage("null")
+	}
+	return b.Bytes()
 }
 
 // KeepComparison keeps c as DIR/ID.json like WriteComparison, and takes the place of what it kept there before: a

@@ -173,25 +173,32 @@ func FuzzDecodeMatrix(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	f.Add([]byte(`{"schema":"twomsl/matrix/v1","id":"a","status":"interrupted"}`))
+	fuzzDecode(f, whole, MatrixSchema, DecodeMatrix, EncodeMatrix)
+}
+
+// fuzzDecode holds a decoder to its promises: an error or a record, which can be written and reads back as the same.
+func fuzzDecode[T any](f *testing.F, whole []byte, schema string,
+	decode func(string, []byte) (*T, error), encode func(*T) ([]byte, error),
+) {
 	f.Add(whole)
 	f.Add(whole[:len(whole)/3])
-	f.Add([]byte(`{"schema":"twomsl/matrix/v1","id":"a","status":"interrupted"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := DecodeMatrix("FILE", data)
+		got, err := decode("FILE", data)
 		if err != nil {
 			if got != nil || err.Error() == "" {
-				t.Fatalf("a matrix or nothing to read comes with the error %q", err)
+				t.Fatalf("a record or nothing to read comes with the error %q", err)
 			}
 			return
 		}
-		if schema, err := SchemaOf("FILE", data); err != nil || schema != MatrixSchema {
-			t.Fatalf("what is a matrix has the schema %q, %v", schema, err)
+		if found, err := SchemaOf("FILE", data); err != nil || found != schema {
+			t.Fatalf("what was read has the schema %q, %v", found, err)
 		}
-		again, err := EncodeMatrix(got)
+		again, err := encode(got)
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		twice, err := DecodeMatrix("FILE", again)
+		twice, err := decode("FILE", again)
 		if err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}

@@ -30,7 +30,7 @@ func fit(s string, style text.Style, width vg.Length) string {
 	}
 	letters := []rune(s)
 	// A letter is never narrower than a tenth of its height, so longer text need not be measured.
-	letters = letters[:min(len(letters), int(10*width/style.Font.Size)+1)]
+	letters = letters[:max(0, min(len(letters), int(10*width/style.Font.Size)+1))]
 	for len(letters) > 0 && style.Width(string(letters)+"…") > width {
 		letters = letters[:len(letters)-1]
 	}
