@@ -158,12 +158,19 @@ func (r *recipeLine) prices() []string {
 	return out
 }
 
+// unsure tells a line of which a metric that decides says nothing.
+func unsure(l record.Line) bool {
+	return l.Verdict == record.Inconclusive || strings.Contains(l.Why, "could not be judged")
+}
+
 // enoughWords names the smallest set of lines that gives the whole effect; "" where there is nothing to name.
 func enoughWords(c *record.Comparison) string {
 	if len(c.Enough) == 0 {
 		switch helping := linesThat(c, record.Helps); {
 		case len(c.Lines) == 0 || c.Status != record.Complete:
 			return ""
+		case len(helping) == 0 && slices.ContainsFunc(c.Lines, unsure):
+			return "No line was seen to help; not all of them could be judged."
 		case len(helping) == 0:
 			return "No line helps here."
 		}

@@ -717,6 +717,10 @@ func TestLines(t *testing.T) {
 	if out := renderComparison(t, "terminal", c, Options{}); !strings.Contains(out, "No line helps here.") {
 		t.Errorf("does not say that no line helps:\n%s", out)
 	}
+	c.Lines[0].Verdict, c.Lines[0].Why = record.NoEffect, "could not be judged by failed: too few trials"
+	if out := flat(renderComparison(t, "terminal", c, Options{})); !strings.Contains(out, "not all of them could be judged.") {
+		t.Errorf("says more than was seen:\n%s", out)
+	}
 }
 
 // What was not measured is a gap with its reason, never a zero.
