@@ -93,7 +93,8 @@ func TestNetNSOrphanRetries(t *testing.T) {
 		stays.client.stands(map[uint8]int{linux.DiagFinWait1: 1})
 		gave.client.stands(nothing)
 		stays.client.stands(map[uint8]int{linux.DiagFinWait1: 1})
-		if n := gave.client.counter("Tcp.RetransSegs"); n < 1 || n > 3 {
+		// The bound is a time that so many retries take; on a busy machine there may be a few more, but never the 8 of 0.
+		if n := gave.client.counter("Tcp.RetransSegs"); n < 1 || n > 7 {
 			t.Errorf("%s: the FIN was sent again %d times with tcp_orphan_retries=1", version, n)
 		}
 		if n := stays.client.counter("Tcp.RetransSegs"); !until(func() bool { return stays.client.counter("Tcp.RetransSegs") > 3 }) {
