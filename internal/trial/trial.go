@@ -150,7 +150,7 @@ type side struct {
 
 // explain says whose end an error comes from, and adds a dead peer's last words.
 func (r *run) explain(err error) error {
-	if e, ended := r.whoEnded(err); ended {
+	if e, ended := r.whoEnded(errors.Join(err, r.lost())); ended {
 		err = fmt.Errorf("%s (%w)", said(e), err)
 	}
 	for _, p := range []*lab.Peer{&r.lab.Client, &r.lab.Server} {
@@ -160,6 +160,22 @@ func (r *run) explain(err error) error {
 	}
 	return err
 }
+
+// lost is peer.ErrLost where a side does not answer any more. A side that dies takes the link along, and the other may be
+// the first to fail, with an error that is not about itself.
+func (r *run) lost() error {
+	ctx, cancel := context.WithTimeout(r.hard, lostLimit)
+	defer cancel()
+	for _, s := range []*side{r.client, r.server} {
+		if _, err := s.remote.Hello(ctx); errors.Is(err, peer.ErrLost) {
+			return err
+		}
+	}
+	return nil
+}
+
+// lostLimit is how long a side may take to show that it lives; one whose process has ended is known at once.
+const lostLimit = 5 * time.Second
 
 // id names a trial: scenario, start and four random digits against two in the same second.
 func (r *run) id() string {
