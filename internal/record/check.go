@@ -40,6 +40,9 @@ func (t *Trial) Check() error {
 	c.bytes(&t.Bytes)
 	c.closing(&t.Close)
 	c.stand(t.Stand)
+	c.canaries("canaries", t.Canaries)
+	c.relay(t.Relay)
+	c.kept(t.Kept)
 	return c.err()
 }
 
@@ -144,6 +147,7 @@ func (c *checker) sideSeen(path string, s *Side, tuples int) {
 	c.seconds(path+".cpu.system_seconds", s.CPU.SystemSeconds)
 	c.seconds(path+".sampler.user_seconds", s.Sampler.UserSeconds)
 	c.seconds(path+".sampler.system_seconds", s.Sampler.SystemSeconds)
+	c.limits(path, s)
 	last := math.Inf(-1)
 	for i := range s.Samples {
 		p := fmt.Sprintf("%s.samples[%d]", path, i)
@@ -153,7 +157,9 @@ func (c *checker) sideSeen(path string, s *Side, tuples int) {
 			last = at
 		}
 		c.sample(p, &s.Samples[i], tuples)
+		c.stalled(p+".stalled", s.Samples[i].Stalled)
 	}
+	c.memory(path+".memory", s.Memory)
 }
 
 // asked are what can become of a setting that was asked for.
@@ -245,6 +251,8 @@ func (c *checker) ledger(path string, l *LedgerSide) {
 	c.countPtr(path+".standing", l.Standing)
 	c.countPtr(path+".replaced", l.Replaced)
 	c.countPtr(path+".reused", l.Reused)
+	c.countPtr(path+".fin_wait_2", l.FinWait2)
 	c.countPtr(path+".expired", l.Expired)
 	c.countPtr(path+".expired_most", l.ExpiredMost)
+	c.countPtr(path+".given_up", l.GivenUp)
 }

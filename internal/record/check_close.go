@@ -120,6 +120,7 @@ func (c *checker) stand(s *Stand) {
 	c.count("stand.looks", int64(s.Looks))
 	c.count("stand.worst_deviation", s.WorstDeviation)
 	c.seconds("stand.held_seconds", s.HeldSeconds)
+	c.secondsPtr("stand.reached_seconds", s.Reached)
 }
 
 // Check tells everything by which m contradicts itself or the documented ranges, as Trial's does.

@@ -27,7 +27,7 @@ func (c *Comparison) Check() error {
 	}
 	for i := range c.Settings {
 		k.oneOf(fmt.Sprintf("settings[%d].variant", i), c.Settings[i].Variant, names)
-		k.side(fmt.Sprintf("settings[%d].side", i), c.Settings[i].Side)
+		k.host(fmt.Sprintf("settings[%d].side", i), c.Settings[i].Side)
 	}
 	for i := range c.Lines {
 		path := fmt.Sprintf("lines[%d]", i)

@@ -85,6 +85,10 @@ type Stand struct {
 	// WorstDeviation is the greatest difference from what was asked for, of any state at any look.
 	WorstDeviation int64   `json:"worst_deviation"`
 	HeldSeconds    float64 `json:"held_seconds"`
+	// Reached is when all stood as asked for the first time, in seconds from the first connection; nil where they never did.
+	Reached *float64 `json:"reached_seconds"`
+	// How tells for each state that was asked for how it is held; nil in records from before it was noted.
+	How map[State]string `json:"how"`
 }
 
 // Restart is what a second server got that listened where the first had, over all that the first left behind.

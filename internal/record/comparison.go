@@ -58,6 +58,8 @@ type Variant struct {
 	Set  []string `json:"set"` // fields of the scenario that it changes, as --set takes them
 	// Sysctl is what is written on either side after the scenario's own settings, in this order.
 	Sysctl SidePair[[]VariantSetting] `json:"sysctl"`
+	// Relay is what is written on a relay, where the scenario has one.
+	Relay []VariantSetting `json:"relay"`
 	// NotCopied is what a copy of a host's settings had to leave out, on both sides.
 	NotCopied []SysctlRefusal `json:"not_copied"`
 	Spec      json.RawMessage `json:"spec"` // the resolved scenario
@@ -85,6 +87,8 @@ type Curve struct {
 	Samples []CurvePoint `json:"samples"`
 	// States has, over time, both sides' sockets by state where they were counted by state.
 	States []CurveStates `json:"states"`
+	// Relayed tells that the ports are those from a relay to the server.
+	Relayed bool `json:"relayed"`
 	// PortsUsable is how many ports all tuples together have; nil where nothing was forecast.
 	PortsUsable *int64 `json:"ports_usable"`
 	// PortsForecast is the plateau that was forecast for all tuples together; nil for rate max.
@@ -103,15 +107,19 @@ type CurvePoint struct {
 	AtSeconds      float64 `json:"at_seconds"`
 	ClientTimeWait *int64  `json:"client_time_wait"`
 	ServerTimeWait *int64  `json:"server_time_wait"`
-	PortsInUse     *int64  `json:"ports_in_use"` // over all tuples
-	OK             int64   `json:"ok"`           // the client's running totals
-	Failed         int64   `json:"failed"`
+	// Relay has the TIME_WAIT of a relay's two sides, towards the client and towards the server.
+	Relay      SidePair[*int64] `json:"relay_time_wait"`
+	PortsInUse *int64           `json:"ports_in_use"` // over all tuples; with a relay over those from it to the server
+	OK         int64            `json:"ok"`           // the client's running totals
+	Failed     int64            `json:"failed"`
 }
 
 // CurveStates is a split by state at one moment.
 type CurveStates struct {
 	AtSeconds float64          `json:"at_seconds"`
 	States    SidePair[Counts] `json:"states"`
+	// Relay has those of a relay's two sides; nil where there is none.
+	Relay *SidePair[Counts] `json:"relay"`
 }
 
 // LatencyPoint is one quantile of a latency, in microseconds.

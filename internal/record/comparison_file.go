@@ -51,6 +51,7 @@ func normalComparison(c *Comparison) *Comparison {
 		v.Spec = bare(v.Spec)
 		v.Set, v.NotCopied = list(v.Set), list(v.NotCopied)
 		v.Sysctl.Client, v.Sysctl.Server = list(v.Sysctl.Client), list(v.Sysctl.Server)
+		v.Relay = list(v.Relay)
 		if v.Curves != nil {
 			curve := *v.Curves
 			curve.Samples, curve.States = list(curve.Samples), list(curve.States)

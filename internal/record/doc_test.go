@@ -35,12 +35,15 @@ func TestTheSchemaIsDocumented(t *testing.T) {
 	}
 }
 
-const schemaIntro = `# The records of a trial, of a matrix and of a comparison
+const schemaIntro = `# The records of the program
 
 Made from the comments of internal/record by its test; ` + "`go test ./internal/record -update`" + ` writes it anew.
 
 One JSON file per trial, schema ` + "`" + Schema + "`" + `, one per matrix of trials, schema ` + "`" + MatrixSchema + "`" + `,
-and one per comparison of variants, schema ` + "`" + ComparisonSchema + "`" + `. Fields may be added; those below keep their names and are always there. A type that several have is told once.
+one per comparison of variants, schema ` + "`" + ComparisonSchema + "`" + `, one per reproduction of a pasted table, schema
+` + "`" + ReproductionSchema + "`" + `, one per set of tested claims, schema ` + "`" + ClaimsSchema + "`" + `, one per incident,
+schema ` + "`" + IncidentSchema + "`" + `, one per diagnosis, schema ` + "`" + DiagnosisSchema + "`" + `, with the host that it is of,
+schema ` + "`" + HostSchema + "`" + `. Fields may be added; those below keep their names and are always there. A type that several have is told once.
 What was not measured is null, and a warning or ` + "`environment.unmeasured`" + ` says why. Units stand in the names.
 `
 
@@ -50,7 +53,10 @@ func schemaPage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(schemaIntro)
 	written := map[string]bool{}
-	for _, root := range []reflect.Type{reflect.TypeFor[Trial](), reflect.TypeFor[Matrix](), reflect.TypeFor[Comparison]()} {
+	for _, root := range []reflect.Type{
+		reflect.TypeFor[Trial](), reflect.TypeFor[Matrix](), reflect.TypeFor[Comparison](), reflect.TypeFor[Reproduction](),
+		reflect.TypeFor[Claims](), reflect.TypeFor[Incident](), reflect.TypeFor[Diagnosis](),
+	} {
 		for queue := []reflect.Type{root}; len(queue) > 0; queue = queue[1:] {
 			if typ := queue[0]; !written[typ.Name()] {
 				written[typ.Name()] = true
@@ -79,6 +85,9 @@ func fields(t *testing.T, b *strings.Builder, typ reflect.Type, info structDoc) 
 			continue
 		}
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if tag == "-" { // not in the file
+			continue
+		}
 		if tag == "" {
 			t.Errorf("%s.%s has no name in JSON", typ.Name(), f.Name)
 		}
@@ -133,7 +142,10 @@ func structs(t *testing.T) map[string]structDoc {
 	t.Helper()
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range []string{"record.go", "close.go", "matrix.go", "comparison.go", "state.go", "cause.go"} {
+	for _, name := range []string{
+		"record.go", "close.go", "matrix.go", "comparison.go", "reproduction.go", "claims.go", "incident.go", "diagnosis.go", "host.go",
+		"canary.go", "relay.go", "state.go", "cause.go", "kept.go",
+	} {
 		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

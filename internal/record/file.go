@@ -162,6 +162,7 @@ func decode[T any, P interface {
 var kinds = map[string]string{
 	"trial": "the record of a trial", "comparison": "a comparison", "matrix": "a matrix",
 	"reproduction": "a reproduction", "claims": "tested claims", "diagnosis": "a diagnosis", "snapshot": "a snapshot",
+	"host": "a host",
 }
 
 // head is what every record begins with.
@@ -272,16 +273,32 @@ func normalised(t *Trial) *Trial {
 	n.Close.Declared = normalDeclared(n.Close.Declared)
 	n.Close.Contradictions = list(n.Close.Contradictions)
 	n.Warnings = normalWarnings(n.Warnings)
+	n.Relay = normalRelay(n.Relay)
 	if n.Environment.Unmeasured == nil {
 		n.Environment.Unmeasured = map[string]string{}
 	}
 	return &n
 }
 
+func normalRelay(r *Relay) *Relay {
+	if r == nil {
+		return nil
+	}
+	n := *r
+	n.Addresses, n.Ports, n.Outcomes = list(n.Addresses), list(n.Ports), list(n.Outcomes)
+	n.Client.Samples, n.Server.Samples = list(n.Client.Samples), list(n.Server.Samples)
+	n.Sysctls = normalSysctls(n.Sysctls)
+	return &n
+}
+
 func normalSide(s Side) Side {
 	s.Addresses, s.Samples = list(s.Addresses), list(s.Samples)
-	s.Sysctls.Changed, s.Sysctls.Refused = list(s.Sysctls.Changed), list(s.Sysctls.Refused)
-	s.Sysctls.Asked = list(s.Sysctls.Asked)
+	s.Sysctls = normalSysctls(s.Sysctls)
+	return s
+}
+
+func normalSysctls(s Sysctls) Sysctls {
+	s.Changed, s.Refused, s.Asked = list(s.Changed), list(s.Refused), list(s.Asked)
 	return s
 }
 

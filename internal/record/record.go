@@ -46,7 +46,10 @@ type Trial struct {
 	Ledger      Ledger        `json:"ledger"`      // what became of every TIME_WAIT
 	Close       Close         `json:"close"`       // how connections were taken down, declared and seen
 	Stand       *Stand        `json:"stand"`       // nil unless sockets were asked to stand in states
+	Kept        *Kept         `json:"kept"`        // nil where connections are taken down
 	Restart     *Restart      `json:"restart"`     // nil where it was not tried
+	Relay       *Relay        `json:"relay"`       // nil where client and server meet directly
+	Canaries    []Canary      `json:"canaries"`    // nil where none were called
 	Warnings    []Warning     `json:"warnings"`    // what the figures should not be trusted for
 	Environment Environment   `json:"environment"` // the machine
 }
@@ -60,14 +63,17 @@ type Failure struct {
 
 // Scenario is what was asked for. Spec is the whole resolved scenario as scenario.Scenario marshals it.
 type Scenario struct {
-	Name      string          `json:"name"`
-	Title     string          `json:"title"`
-	Topology  string          `json:"topology"`   // veth, loopback or host
-	Family    string          `json:"family"`     // ipv4 or ipv6
-	CloseSide string          `json:"close_side"` // client, server or both
-	Linger    string          `json:"linger"`     // off, or seconds
-	Goal      *Goal           `json:"goal"`       // nil where the load does not stop at a number of TIME_WAIT
-	Spec      json.RawMessage `json:"spec"`
+	Name      string `json:"name"`
+	Title     string `json:"title"`
+	Topology  string `json:"topology"`   // veth, loopback or host
+	Family    string `json:"family"`     // ipv4 or ipv6
+	CloseSide string `json:"close_side"` // client, server or both
+	Linger    string `json:"linger"`     // off, or seconds
+	// ServerCommand started a server of somebody else's; "" where the server was ours.
+	ServerCommand string          `json:"server_command"`
+	Struck        string          `json:"struck"` // client, server or relay: the host whose trouble it is
+	Goal          *Goal           `json:"goal"`   // nil where the load does not stop at a number of TIME_WAIT
+	Spec          json.RawMessage `json:"spec"`
 }
 
 // Goal is a number of TIME_WAIT that a side is to hold.
@@ -105,10 +111,18 @@ type Side struct {
 	// "Tcp.OutRsts". Only counters that exist on this kernel are here; a counter that stood still is 0.
 	Counters map[string]int64 `json:"counters"`
 	// CPU is the processor time of the side's load workers alone; Sampler that of the sampling beside it.
-	CPU     CPU      `json:"cpu"`
-	Sampler CPU      `json:"sampler"`
-	Sysctls Sysctls  `json:"sysctls"`
-	Samples []Sample `json:"samples"`
+	CPU     CPU     `json:"cpu"`
+	Sampler CPU     `json:"sampler"`
+	Sysctls Sysctls `json:"sysctls"`
+	// Memory is nil where no side leaves its connections open.
+	Memory *Memory `json:"memory"`
+	// Conntrack is the side's connection-tracking table; nil where nothing is tracked. Descriptors are those of the process
+	// that was closest to its limit.
+	Conntrack   *Conntrack   `json:"conntrack"`
+	Descriptors *Descriptors `json:"descriptors"`
+	// Listeners are the side's listening sockets, each with the longest queue seen.
+	Listeners []Listener `json:"listeners"`
+	Samples   []Sample   `json:"samples"`
 }
 
 // SideStates is the state table at its two moments. Peak takes each state's own highest count.
@@ -202,6 +216,8 @@ type Sample struct {
 	Orphans *int64 `json:"orphans"`
 	// States is the split by state; nil in the samples that only took the totals.
 	States Counts `json:"states"`
+	// Stalled are sockets that wait for an answer that does not come; nil but in a split by state.
+	Stalled *Stalled `json:"stalled"`
 	// PortsInUse is, for each of Trial.Ports in order, how many ports were taken; nil where not counted.
 	PortsInUse []int64 `json:"ports_in_use"`
 	// Opened, OK and Failed are the side's running totals of connections.
@@ -210,6 +226,13 @@ type Sample struct {
 	Failed int64 `json:"failed"`
 	// CostUS is the processor time that taking this sample cost, in microseconds.
 	CostUS float64 `json:"cost_us"`
+}
+
+// Stalled counts sockets in ESTABLISHED or CLOSE_WAIT by the kernel's timer on them (idiag_timer, idiag_retrans).
+type Stalled struct {
+	Retransmitting int64 `json:"retransmitting"` // data sent again twice or more without an acknowledgement
+	KeptAlive      int64 `json:"kept_alive"`     // with a keep-alive timer
+	Unanswered     int64 `json:"unanswered"`     // with a keep-alive probe that nobody has answered
 }
 
 // Connections is the client's count. Attempted = OK + Failed + Unfinished.
@@ -234,7 +257,7 @@ type Connections struct {
 // Outcome counts one way in which connections ended on one side.
 type Outcome struct {
 	Side  string `json:"side"`
-	Phase string `json:"phase"` // socket, option, bind, connect, write, read, close, accept; "" for ok
+	Phase string `json:"phase"` // socket, option, bind, connect, write, read, close, accept, kept; "" for ok
 	Cause string `json:"cause"` // a Cause
 	Errno string `json:"errno"` // EADDRNOTAVAIL ...; "" where none
 	Count int64  `json:"count"`
@@ -336,7 +359,8 @@ type Bytes struct {
 	ByConnection *PerConnection `json:"by_connection"`
 }
 
-// Ledger accounts for every TIME_WAIT that a side entered: Entered = Standing + Replaced + Reused + Expired + Unexplained.
+// Ledger accounts for every TIME_WAIT that a side entered: Entered = Standing + Replaced + Reused + FinWait2 + Expired +
+// GivenUp + Unexplained.
 type Ledger = SidePair[LedgerSide]
 
 // LedgerSide is one side's account. A nil pointer was not measured.
@@ -347,10 +371,16 @@ type LedgerSide struct {
 	Standing    *int64 `json:"standing"`
 	Replaced    *int64 `json:"replaced"` // a new SYN took the tuple over
 	Reused      *int64 `json:"reused"`   // TcpExt TWRecycled: connect() took the port
+	// FinWait2 are in Entered as well: orphaned FIN_WAIT2, which no TIME_WAIT has followed.
+	FinWait2 *int64 `json:"fin_wait_2"`
 	// Expired is what is older than the longest life at the end and was neither replaced nor reused, from the times of
 	// the closes themselves; ExpiredMost adds those between the shortest and the longest life.
 	Expired     *int64 `json:"expired"`
 	ExpiredMost *int64 `json:"expired_most"`
+	// GivenUp were orphaned FIN_WAIT2 of connections that this side gave up, and ended without a TIME_WAIT: the peer still
+	// wrote, and was reset (tcp_timewait_state_process). At most as many as were given up, and as resets were sent; nil
+	// where that was not looked at.
+	GivenUp *int64 `json:"given_up"`
 	// Unexplained is what the account leaves over after the measured range of expiry; 0 is a ledger that adds up.
 	Unexplained *int64 `json:"unexplained"`
 }
