@@ -41,6 +41,14 @@ func (p *Poller) AddConnection(fd int, data uint64) Errno {
 // AddListener watches a listener level-triggered: it stays ready while connections wait.
 func (p *Poller) AddListener(fd int, data uint64) Errno { return p.add(fd, data, unix.EPOLLIN) }
 
+// Remove watches a descriptor no longer.
+func (p *Poller) Remove(fd int) Errno {
+	var ev unix.EpollEvent // before Linux 2.6.9 it had to be there
+	_, _, e := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_DEL, uintptr(fd),
+		uintptr(unsafe.Pointer(&ev)), 0, 0)
+	return e
+}
+
 func (p *Poller) add(fd int, data uint64, bits uint32) Errno {
 	ev := unix.EpollEvent{Events: bits}
 	*(*uint64)(unsafe.Pointer(&ev.Fd)) = data // the kernel's epoll_data_t; Go's struct splits it into Fd and Pad

@@ -57,7 +57,7 @@ func (d *Diag) Dump(q DiagQuery, visit func(*DiagRow)) error {
 		return d.broken
 	}
 	d.decoder.seq++
-	d.decoder.interrupted = false
+	d.decoder.interrupted, d.decoder.marks = false, q.Marks
 	d.request = appendDiagRequest(d.request[:0], q, d.decoder.seq)
 	if err := d.send(); err != nil {
 		return d.breaks("sending the request", err)

@@ -36,6 +36,13 @@ const DiagAllStates uint32 = 1<<(DiagNewSynRecv+1) - 2 - 1<<DiagClose
 // orphaned FIN_WAIT2 that was shrunk to the same structure. Sockets of full size never carry it.
 const DiagTimerTimeWait uint8 = 3
 
+// The other timer kinds that a socket of full size may carry (inet_sk_diag_fill).
+const (
+	DiagTimerRetransmit uint8 = 1
+	DiagTimerKeepAlive  uint8 = 2
+	DiagTimerProbe      uint8 = 4 // of a closed window
+)
+
 // ErrDumpInterrupted says that the kernel marked a dump as inconsistent (NLM_F_DUMP_INTR): its rows were visited, but
 // some may be missing or double. Dump again.
 var ErrDumpInterrupted = errors.New("sock_diag: the table changed under the dump")
@@ -48,18 +55,27 @@ type DiagQuery struct {
 	// SourcePort and DestPort are the socket's own and its peer's port; 0: any. With DestPort set the kernel leaves
 	// listeners out.
 	SourcePort, DestPort uint16
+	// Marks asks for DiagRow.Mark.
+	Marks bool
 }
 
 // DiagRow is one socket (struct inet_diag_msg, include/uapi/linux/inet_diag.h).
 type DiagRow struct {
 	State uint8 // never DiagNewSynRecv: that is told as DiagSynRecv
 	Timer uint8 // 0 none, 1 retransmission, 2 keepalive or FIN_WAIT2, 3 TIME_WAIT, 4 zero-window probe
-	IPv6  bool
+	// Retrans is how often that timer's segment was sent again without an answer: data with timer 1, probes with 2 and 4.
+	Retrans uint8
+	IPv6    bool
 	// Source is the socket's own address, Dest its peer's, in network order; an IPv4 address is in the first four bytes.
 	Source, Dest         [16]byte
 	SourcePort, DestPort uint16
 	ExpiresMS            uint32 // milliseconds until the timer fires; 0 without a timer
+	// RecvQueue is bytes that the program has not read (a FIN counts as one), SendQueue bytes that the peer has not
+	// acknowledged; of a listener, the connections that wait for accept(), and how many may (tcp_diag_get_info).
+	RecvQueue, SendQueue uint32
 	UID, Inode           uint32 // Inode 0: no process holds the socket
+	// Mark is SO_MARK where it was asked for and CAP_NET_ADMIN lets the reader see it, else 0.
+	Mark uint32
 }
 
 // SourceAddr is the socket's own address.
@@ -95,6 +111,8 @@ const (
 
 	diagRequestLen = nlHeaderLen + 56 // struct inet_diag_req_v2
 	diagRowLen     = 72               // struct inet_diag_msg
+	attrHeaderLen  = 4                // struct nlattr
+	diagMark       = 15               // INET_DIAG_MARK
 )
 
 var native = binary.NativeEndian
@@ -126,6 +144,7 @@ func appendDiagRequest(b []byte, q DiagQuery, seq uint32) []byte {
 type diagDecoder struct {
 	seq         uint32
 	interrupted bool
+	marks       bool    // the attributes are looked at
 	row         DiagRow // handed to visit; a field, so that it does not escape to the heap for every dump
 }
 
@@ -201,7 +220,7 @@ func (d *diagDecoder) visitRow(b []byte, visit func(*DiagRow)) error {
 	default:
 		return fmt.Errorf("sock_diag: a socket of address family %d", b[0])
 	}
-	r.State, r.Timer = b[1], b[2]
+	r.State, r.Timer, r.Retrans = b[1], b[2], b[3]
 	if r.State == DiagNewSynRecv {
 		r.State = DiagSynRecv
 	}
@@ -209,7 +228,26 @@ func (d *diagDecoder) visitRow(b []byte, visit func(*DiagRow)) error {
 	r.DestPort = binary.BigEndian.Uint16(b[6:])
 	r.Source, r.Dest = [16]byte(b[8:24]), [16]byte(b[24:40])
 	r.ExpiresMS = native.Uint32(b[52:])
+	r.RecvQueue, r.SendQueue = native.Uint32(b[56:]), native.Uint32(b[60:])
 	r.UID, r.Inode = native.Uint32(b[64:]), native.Uint32(b[68:])
+	if r.Mark = 0; d.marks {
+		r.Mark = markOf(b[diagRowLen:])
+	}
 	visit(r)
 	return nil
+}
+
+// markOf finds INET_DIAG_MARK among a row's attributes; 0 where it is not there.
+func markOf(b []byte) uint32 {
+	for len(b) >= attrHeaderLen {
+		size := int(native.Uint16(b))
+		if size < attrHeaderLen || size > len(b) {
+			return 0
+		}
+		if native.Uint16(b[2:]) == diagMark && size >= attrHeaderLen+4 {
+			return native.Uint32(b[attrHeaderLen:])
+		}
+		b = b[min(len(b), (size+3)&^3):]
+	}
+	return 0
 }

@@ -235,3 +235,26 @@ func FuzzDecodeDiag(f *testing.F) {
 		}
 	})
 }
+
+// INET_DIAG_MARK is found wherever it stands among the attributes, and whatever else stands there ends in no mark.
+func TestMarkAmongAttributes(t *testing.T) {
+	attr := func(kind uint16, value ...byte) []byte {
+		b := native.AppendUint16(nil, uint16(4+len(value)))
+		b = append(native.AppendUint16(b, kind), value...)
+		return append(b, make([]byte, (4-len(b)%4)%4)...)
+	}
+	four := native.AppendUint32(nil, 0x2b51)
+	mark, shutdown := attr(diagMark, four...), attr(8, 3)
+	for name, c := range map[string]struct {
+		b    []byte
+		want uint32
+	}{
+		"none": {nil, 0}, "alone": {mark, 0x2b51}, "after another": {append(slices.Clone(shutdown), mark...), 0x2b51},
+		"cut off": {mark[:6], 0}, "too short": {attr(diagMark, 1, 2), 0}, "of no length": {make([]byte, 8), 0},
+		"only others": {shutdown, 0}, "longer than there is": {[]byte{200, 0, diagMark, 0, 1, 2, 3, 4}, 0},
+	} {
+		if got := markOf(c.b); got != c.want {
+			t.Errorf("%s: %#x", name, got)
+		}
+	}
+}

@@ -115,3 +115,17 @@ func (e *UnsupportedError) Error() string {
 }
 
 func (e *UnsupportedError) Unwrap() error { return e.Err }
+
+// SetUserTimeout sets TCP_USER_TIMEOUT (RFC 5482): how long data may stay unacknowledged before the kernel gives the
+// connection up.
+func SetUserTimeout(fd int, d time.Duration) Errno {
+	return setInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int32(d.Milliseconds()))
+}
+
+// SetLingerNegative sets SO_LINGER to {1, -1}, as an application does that takes -1 for the system's default.
+func SetLingerNegative(fd int) Errno {
+	l := unix.Linger{Onoff: 1, Linger: -1}
+	_, _, e := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER,
+		uintptr(unsafe.Pointer(&l)), unsafe.Sizeof(l), 0)
+	return e
+}

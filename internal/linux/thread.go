@@ -75,6 +75,33 @@ func NoFile() (soft, hard uint64, err error) {
 	return r.Cur, r.Max, nil
 }
 
+// LimitDescriptors lowers this process's soft limit on descriptors: from then on a call that would make one numbered n or
+// higher fails with EMFILE. Those that are open stay.
+func LimitDescriptors(n uint64) error {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return fmt.Errorf("getrlimit(RLIMIT_NOFILE): %w", err)
+	}
+	r.Cur = min(n, r.Max)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return fmt.Errorf("setrlimit(RLIMIT_NOFILE): %w", err)
+	}
+	return nil
+}
+
+// LimitNoFile raises the soft limit on this process's descriptors as far as it goes, or sets it to n where that is above 0
+// and less.
+func LimitNoFile(n int) error {
+	soft, hard, err := NoFile()
+	if err != nil || n <= 0 || uint64(n) >= soft {
+		return err
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(n), Max: hard}); err != nil {
+		return fmt.Errorf("setrlimit(RLIMIT_NOFILE, %d): %w", n, err)
+	}
+	return nil
+}
+
 // TryWrite tries whether a file can be made in a directory. The file never has a name, so that nothing of it can stay
 // behind; where the file system knows no such files it has one for a moment.
 func TryWrite(dir string) error {

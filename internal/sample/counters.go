@@ -1,7 +1,10 @@
 package sample
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -19,17 +22,53 @@ var notCounters = map[string]bool{
 // Counters reads the SNMP counters of the network namespace that the process directory proc is in, keyed as nstat names
 // them with a dot: "Tcp.OutRsts", "TcpExt.TW". Counters that this kernel does not have are absent.
 func Counters(proc string) (map[string]uint64, error) {
+	c, err := OpenCounters(proc)
+	if err != nil {
+		return nil, err
+	}
+	counters, err := c.Read()
+	return counters, errors.Join(err, c.Close())
+}
+
+var counterFiles = []string{"/net/snmp", "/net/netstat"}
+
+// CounterFiles are the files of Counters, kept open: reading them takes no descriptor. Not safe for concurrent use.
+type CounterFiles struct{ files []*os.File }
+
+// OpenCounters opens the counters of the network namespace that the process directory proc is in.
+func OpenCounters(proc string) (*CounterFiles, error) {
+	c := &CounterFiles{}
+	for _, name := range counterFiles {
+		f, err := os.Open(proc + name)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		c.files = append(c.files, f)
+	}
+	return c, nil
+}
+
+// Read takes the counters of this moment, keyed as Counters does.
+func (c *CounterFiles) Read() (map[string]uint64, error) {
 	counters := make(map[string]uint64, 256)
-	for _, file := range []string{proc + "/net/snmp", proc + "/net/netstat"} {
-		text, err := os.ReadFile(file)
+	for _, f := range c.files {
+		text, err := io.ReadAll(io.NewSectionReader(f, 0, math.MaxInt64))
 		if err != nil {
 			return nil, err
 		}
-		if err := parseCounters(file, string(text), counters); err != nil {
+		if err := parseCounters(f.Name(), string(text), counters); err != nil {
 			return nil, err
 		}
 	}
 	return counters, nil
+}
+
+// Close gives the files back.
+func (c *CounterFiles) Close() (err error) {
+	for _, f := range c.files {
+		err = errors.Join(err, f.Close())
+	}
+	return err
 }
 
 // Diff is what each counter moved by. A counter that is not in both is left out: it was not measured.

@@ -1,7 +1,9 @@
 package sample
 
 import (
+	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -40,6 +42,30 @@ func TestCounters(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Files that stay open give what is in them now.
+func TestCounterFilesAreReadAgain(t *testing.T) {
+	proc := writeFiles(t, map[string]string{"net/snmp": snmpText, "net/netstat": netstatText})
+	c, err := OpenCounters(proc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []uint64{30, 31} {
+		text := strings.Replace(snmpText, "-1 30 0", fmt.Sprintf("-1 %d 0", n), 1)
+		if err := os.WriteFile(proc+"/net/snmp", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Read(); err != nil || got["Tcp.ActiveOpens"] != n || got["TcpExt.TW"] != 28 {
+			t.Errorf("%v, %v; want %d opens", got, err, n)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := OpenCounters(t.TempDir()); err == nil {
+		t.Error("counters without files")
 	}
 }
 

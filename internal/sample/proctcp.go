@@ -86,8 +86,11 @@ const (
 	columnLocal   = 1
 	columnRemote  = 2
 	columnState   = 3
+	columnQueues  = 4
 	columnTimer   = 5
+	columnRetrans = 6
 	columnUID     = 7
+	columnProbes  = 8 // called timeout
 	columnInode   = 9
 	columnsWanted = 10
 )
@@ -116,6 +119,12 @@ func parseProcRow(line []byte, row *linux.DiagRow) error {
 	}
 	if err := procTimer(columns[columnTimer], row); err != nil {
 		return fmt.Errorf("tm->when: %w", err)
+	}
+	if err := procQueues(columns[columnQueues], row); err != nil {
+		return fmt.Errorf("tx_queue:rx_queue: %w", err)
+	}
+	if err := procTries(columns[columnRetrans], columns[columnProbes], row); err != nil {
+		return fmt.Errorf("retrnsmt, timeout: %w", err)
 	}
 	return procOwner(columns[columnUID], columns[columnInode], row)
 }
@@ -155,6 +164,33 @@ func procTimer(column []byte, row *linux.DiagRow) error {
 	if when <= math.MaxInt32/clockTickMS {
 		row.ExpiresMS = uint32(when) * clockTickMS
 	}
+	return nil
+}
+
+// procQueues reads "00000001:00000000". A listener's backlog is not told here: only sock_diag has it.
+func procQueues(column []byte, row *linux.DiagRow) error {
+	sendText, recvText, ok := bytes.Cut(column, []byte{':'})
+	send, sendErr := strconv.ParseUint(string(sendText), 16, 32)
+	recv, recvErr := strconv.ParseUint(string(recvText), 16, 32)
+	if !ok || sendErr != nil || recvErr != nil {
+		return fmt.Errorf("%q is not two queues", column)
+	}
+	row.SendQueue, row.RecvQueue = uint32(send), uint32(recv)
+	return nil
+}
+
+// procTries reads how often the row's timer has fired in vain: the column is another for
+// probes (net/ipv4/tcp_ipv4.c, get_tcp4_sock).
+func procTries(retransText, probesText []byte, row *linux.DiagRow) error {
+	retrans, err := strconv.ParseUint(string(retransText), 16, 32)
+	probes, probesErr := strconv.ParseUint(string(probesText), 10, 32)
+	if err != nil || probesErr != nil {
+		return fmt.Errorf("%q, %q are not two counts", retransText, probesText)
+	}
+	if row.Timer == linux.DiagTimerKeepAlive || row.Timer == linux.DiagTimerProbe {
+		retrans = probes
+	}
+	row.Retrans = uint8(min(retrans, math.MaxUint8))
 	return nil
 }
 

@@ -120,3 +120,31 @@ func FuzzProcTCP(f *testing.F) {
 		}
 	})
 }
+
+// The queues, and how often the row's timer has fired in vain, which stands in another column for probes.
+func TestProcRowQueuesAndTries(t *testing.T) {
+	for _, c := range []struct {
+		line              string
+		send, recv, tries int
+	}{
+		{"0: 0100007F:1F90 0100007F:9AEC 01 00000024:00000005 01:00000014 00000003     0        0 12345 1", 36, 5, 3},
+		{"0: 0100007F:1F90 0100007F:9AEC 01 00000000:00000000 02:00000014 00000000     0        7 12345 1", 0, 0, 7},
+		{"0: 0100007F:1F90 0100007F:9AEC 01 00000001:00000000 04:00000014 00000000     0        300 12345 1", 1, 0, 255},
+	} {
+		var row linux.DiagRow
+		if err := ParseProcRow(c.line, &row); err != nil {
+			t.Fatal(err)
+		}
+		if int(row.SendQueue) != c.send || int(row.RecvQueue) != c.recv || int(row.Retrans) != c.tries {
+			t.Errorf("%s: %+v", c.line, row)
+		}
+	}
+	for _, bad := range []string{
+		"0: 0100007F:1F90 0100007F:9AEC 01 00000024 01:00000014 00000003     0        0 12345 1",
+		"0: 0100007F:1F90 0100007F:9AEC 01 00000000:00000000 02:00000014 0000000x     0        7 12345 1",
+	} {
+		if err := ParseProcRow(bad, new(linux.DiagRow)); err == nil {
+			t.Errorf("%s was read", bad)
+		}
+	}
+}

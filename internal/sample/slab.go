@@ -16,11 +16,21 @@ var ErrSlabMerged = errors.New("the kernel has no slab of that name of its own (
 // padding included, from /proc/slabinfo or else /sys/kernel/slab (mm/slub.c). Both are readable by root only.
 func TimeWaitBytes(ipv6 bool) (int64, error) { return timeWaitBytes(os.DirFS("/"), ipv6) }
 
+// SocketBytes is the same of one TCP socket of full size: slab TCP or TCPv6.
+func SocketBytes(ipv6 bool) (int64, error) { return slabSize(os.DirFS("/"), protocol("TCP", ipv6)) }
+
 func timeWaitBytes(root fs.FS, ipv6 bool) (int64, error) {
-	name := "tw_sock_TCP"
+	return slabSize(root, protocol("tw_sock_TCP", ipv6))
+}
+
+func protocol(name string, ipv6 bool) string {
 	if ipv6 {
-		name = "tw_sock_TCPv6"
+		return name + "v6"
 	}
+	return name
+}
+
+func slabSize(root fs.FS, name string) (int64, error) {
 	size, err := slabinfoSize(root, name)
 	if err == nil {
 		return size, nil

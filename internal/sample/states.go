@@ -17,8 +17,22 @@ type Filter struct {
 	BothFamilies bool
 	// LocalPort and RemotePort are the socket's own and its peer's port; 0: any.
 	LocalPort, RemotePort uint16
+	// NotLocalPort leaves out the sockets at this port: on a relay they are those that face the client. 0: none.
+	NotLocalPort uint16
 	// CountsOnly leaves Split.Tuples empty: a host's servers have one tuple for each connection.
 	CountsOnly bool
+	// Leave says whose sockets are not counted.
+	Leave Leave
+}
+
+// Leave tells sockets that are not counted, as if they were not there. The zero value leaves none out.
+type Leave struct {
+	Mark   uint32     `json:"mark"`   // SO_MARK; 0: none
+	Remote netip.Addr `json:"remote"` // the peer's address; the zero value: none
+}
+
+func (l *Leave) out(r *linux.DiagRow) bool {
+	return l.Mark != 0 && r.Mark == l.Mark || l.Remote.IsValid() && r.DestAddr().Unmap() == l.Remote
 }
 
 // Tuple is what a local port must be free for: connect() may give the same port to each tuple once.
@@ -49,10 +63,15 @@ type Split struct {
 	MaxTimeWaitMS uint32
 	// MaxFinWait2MS is the same of the FIN_WAIT2 that OrphanFinWait2 counts.
 	MaxFinWait2MS uint32
+	// Stalled are the sockets in ESTABLISHED or CLOSE_WAIT that wait for an answer.
+	Stalled record.Stalled
 	// Tuples has the ports in use, in no particular order. Empty after WithoutTimeWait: without the ports that TIME_WAIT
 	// holds it would mislead.
 	Tuples []TupleUse
+	// Listeners are those that the filter takes, each with its SYN_RECV.
+	Listeners []Listener
 
+	shaking  handshakes
 	byState  [16]int64
 	tracking bool
 	index    map[tupleKey]int
@@ -95,10 +114,14 @@ func (s *Split) begin(timeWait, tracking bool) {
 	if s.Counts == nil {
 		s.Counts = make(record.Counts, len(stateOf))
 		s.index = make(map[tupleKey]int)
+		s.shaking = handshakes{}
 	}
 	clear(s.Counts)
+	clear(s.shaking)
+	s.Listeners = s.Listeners[:0]
 	s.byState = [16]int64{}
 	s.TimeWaitCounted, s.tracking = timeWait, tracking
+	s.Stalled = record.Stalled{}
 	s.OrphanFinWait2, s.Orphans, s.MaxTimeWaitMS, s.MaxFinWait2MS, s.unknown = 0, 0, 0, 0, 0
 	for i := range s.ports {
 		if b := s.ports[i].bits; b != nil {
@@ -118,7 +141,12 @@ func (s *Split) add(r *linux.DiagRow) {
 	s.byState[r.State]++
 	switch r.State {
 	case linux.DiagListen:
+		s.Listeners = withListener(s.Listeners, r)
 		return
+	case linux.DiagSynRecv:
+		s.shaking[netip.AddrPortFrom(r.SourceAddr(), r.SourcePort)]++
+	case linux.DiagEstablished, linux.DiagCloseWait:
+		s.stall(r)
 	case linux.DiagTimeWait:
 		s.MaxTimeWaitMS = max(s.MaxTimeWaitMS, r.ExpiresMS)
 	case linux.DiagFinWait1, linux.DiagFinWait2, linux.DiagClosing, linux.DiagLastAck:
@@ -182,6 +210,7 @@ func (s *Split) end() error {
 			s.Counts[stateOf[number]] += n
 		}
 	}
+	s.shaking.share(s.Listeners)
 	if s.unknown != 0 {
 		return fmt.Errorf("counting socket states: the kernel reports state %d, which is not known here", s.unknown)
 	}

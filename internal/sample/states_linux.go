@@ -17,6 +17,8 @@ const interruptedTries = 3
 type States struct {
 	diag  *linux.Diag
 	into  *Split
+	leave Leave
+	not   uint16               // Filter.NotLocalPort of the look under way
 	visit func(*linux.DiagRow) // made once: a closure for every look would be an allocation for every look
 }
 
@@ -27,7 +29,11 @@ func NewStates() (*States, error) {
 		return nil, err
 	}
 	s := &States{diag: diag}
-	s.visit = func(r *linux.DiagRow) { s.into.add(r) }
+	s.visit = func(r *linux.DiagRow) {
+		if !s.leave.out(r) && (s.not == 0 || r.SourcePort != s.not) { // the kernel's own filter knows no "not"
+			s.into.add(r)
+		}
+	}
 	return s, nil
 }
 
@@ -48,7 +54,7 @@ func (s *States) Close() error { return s.diag.Close() }
 
 func (s *States) look(f Filter, states uint32, into *Split) error {
 	timeWait := states&(1<<linux.DiagTimeWait) != 0
-	s.into = into
+	s.into, s.leave, s.not = into, f.Leave, f.NotLocalPort
 	defer func() { s.into = nil }()
 	err := linux.ErrDumpInterrupted
 	for try := 0; try < interruptedTries && errors.Is(err, linux.ErrDumpInterrupted); try++ {
@@ -62,7 +68,7 @@ func (s *States) look(f Filter, states uint32, into *Split) error {
 }
 
 func (s *States) dump(f Filter, states uint32) error {
-	q := linux.DiagQuery{IPv6: f.IPv6, States: states, SourcePort: f.LocalPort, DestPort: f.RemotePort}
+	q := linux.DiagQuery{IPv6: f.IPv6, States: states, SourcePort: f.LocalPort, DestPort: f.RemotePort, Marks: f.Leave.Mark != 0}
 	if !f.BothFamilies {
 		return s.diag.Dump(q, s.visit)
 	}

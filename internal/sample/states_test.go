@@ -185,3 +185,29 @@ func TestSplitRefusesUnknownState(t *testing.T) {
 		t.Errorf("state 13 is counted as %v, error %v", s.Counts, err)
 	}
 }
+
+// What is left out is told by its mark or by its peer, and nothing else is.
+func TestLeaveOut(t *testing.T) {
+	marked := row(linux.DiagEstablished, "10.0.0.1:5", "10.0.0.2:22")
+	marked.Mark = 7
+	mapped := row(linux.DiagSynRecv, "[::ffff:10.0.0.2]:80", "[::ffff:10.0.0.9]:5")
+	peer := row(linux.DiagSynRecv, "10.0.0.2:80", "10.0.0.9:5")
+	plain := row(linux.DiagEstablished, "10.0.0.9:5", "10.0.0.2:80")
+	all := []linux.DiagRow{marked, mapped, peer, plain}
+	for _, c := range []struct {
+		leave Leave
+		want  []bool
+	}{
+		{Leave{}, []bool{false, false, false, false}},
+		{Leave{Mark: 7}, []bool{true, false, false, false}},
+		{Leave{Mark: 8}, []bool{false, false, false, false}},
+		{Leave{Remote: netip.MustParseAddr("10.0.0.9")}, []bool{false, true, true, false}},
+		{Leave{Mark: 7, Remote: netip.MustParseAddr("10.0.0.9")}, []bool{true, true, true, false}},
+	} {
+		for i := range all {
+			if got := c.leave.out(&all[i]); got != c.want[i] {
+				t.Errorf("%+v leaves out %d: %v", c.leave, i, got)
+			}
+		}
+	}
+}
