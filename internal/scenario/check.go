@@ -27,8 +27,10 @@ const (
 	longestQueue    = Size(64 << 20)
 	mostStanding    = mostConcurrent // in one state, and with a descriptor in all
 	mostListening   = 1_000
+	mostKept        = 100_000 // connections that nobody closes: a side is as many processes as they take descriptors
 	largestPayload  = Size(16 << 20)
 	mostTimeWait    = 1_000_000
+	mostDescriptors = 1_000_000
 	shortestTimeout = 10 * Duration(time.Millisecond)
 	longestTimeout  = 5 * Duration(time.Minute)
 )
@@ -41,6 +43,8 @@ type Known struct {
 	Close func(Close) error
 	// Metrics are those that report/compare can get from a record.
 	Metrics []string
+	// Causes are those that report/diagnose tells apart.
+	Causes []string
 }
 
 // Check judges a resolved scenario and changes nothing. The error is a Problems with every problem there is.
@@ -65,6 +69,14 @@ func (s Scenario) Check(known Known) error {
 	c.link()
 	c.sysctls()
 	c.stand()
+	c.halfOpen()
+	c.descriptors()
+	c.track()
+	c.struck()
+	c.foreign()
+	c.kept()
+	c.relay()
+	c.cause(known)
 	return c.problems.err()
 }
 

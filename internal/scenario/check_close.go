@@ -3,7 +3,10 @@ package scenario
 import "slices"
 
 // What this package knows of the strategies is what other fields depend on. All else is internal/teardown's.
-const simultaneous = "simultaneous"
+const (
+	simultaneous = "simultaneous"
+	never        = "never" // both sides keep the connection
+)
 
 // mostAtOnce is sent before close() is called: less than the first congestion window of 10 segments (RFC 6928).
 const mostAtOnce = Size(8 << 10)
@@ -23,6 +26,7 @@ func (h How) noTimeWait() string {
 		"leak":       "one side never closes",
 		"linger2":    "the other side never closes",
 		simultaneous: "its FINs are held back until the load is over",
+		never:        "neither side closes",
 	}[name]
 }
 
@@ -52,6 +56,9 @@ func (c *checker) closer(known Known) {
 	case !oneOf(c, "close.side", cl.Side, ClientSide, ServerSide, BothSides):
 	case name == simultaneous && cl.Side != BothSides:
 		c.add("close.side", "the %s cannot close simultaneously alone: set close.side=both, or leave it out", cl.Side)
+	case name == never && cl.Side != BothSides:
+		c.add("close.side", "never is what both sides do: set close.side=both, or leave it out; close.how=leak is for one "+
+			"side that does not close")
 	case cl.Side == BothSides && slices.Contains(oneSided, name):
 		c.add("close.side", "both cannot do %s, which needs a side that does not: set close.side=client or "+
 			"close.side=server", cl.How)

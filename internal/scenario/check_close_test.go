@@ -66,7 +66,7 @@ func TestCheckSimultaneousSaysAllBefore(t *testing.T) {
 		{held, with(func(s *Scenario) { s.Link.Rate = 20_000_000 })},
 		{held, with(func(s *Scenario) { s.Payload.Response = 8193 })},
 		{held, with(func(s *Scenario) { s.Payload.Request = 8193 })},
-		{"", with(func(s *Scenario) { s.Payload = Payload{8192, 8192} })},
+		{"", with(func(s *Scenario) { s.Payload = Payload{Request: 8192, Response: 8192} })},
 	})
 }
 
@@ -86,6 +86,10 @@ func TestCheckGoalNeverReached(t *testing.T) {
 		{never("linger=0", reset, "client"), goal(Close{Linger: Linger{On: true}})},
 		{never("unread", unread, "server"), goal(Close{ServerSide, "unread", Linger{}})},
 		{never("half", "both sides stay half open", "client"), goal(Close{How: "half"})},
+		{never("never", "neither side closes", "client"), func(s *Scenario) {
+			s.Close.How, s.Load.Rate = "never", 10
+			s.Load.Stop.TimeWait = goalOf(ClientSide, 5000)
+		}},
 		{never("leak", "one side never closes", "client"), goal(Close{How: "leak"})},
 		{never("linger2=5", "the other side never closes", "client"), goal(Close{How: "linger2=5"})},
 		{"", goal(Close{How: "fin"})},

@@ -7,6 +7,7 @@ func (c *checker) server() {
 	between(c, "server.port", sv.Port, 1, lastPort)
 	between(c, "server.backlog", sv.Backlog, 1, mostBacklog)
 	between(c, "server.accept_delay", sv.AcceptDelay, 0, longestDelay)
+	between(c, "server.think", sv.Think, 0, longestDelay)
 	between(c, "server.workers", sv.Workers, 0, mostWorkers)
 	if sv.Address == "" {
 		return

@@ -36,7 +36,7 @@ func (c *checker) standCounts() {
 		switch of.field {
 		case "listen":
 			most = mostListening
-		case "time_wait": // no process holds them
+		case "time_wait", timeWaitOut: // no process holds them
 			most = mostTimeWait
 		}
 		between(c, join("stand", of.field), of.n, 0, most)
@@ -53,21 +53,35 @@ func (c *checker) standCounts() {
 			"them in all", grouped(int64(descriptors)), grouped(mostStanding))
 	}
 	c.standTimeWait(int64(c.s.Stand.TimeWait))
+	c.standTimeWaitOut(int64(c.s.Stand.TimeWaitOut))
 }
 
-// standTimeWait: connect() keeps to one parity of its range while it can, and a port that comes back takes the server's
-// TIME_WAIT away. Ports that are bound to in turn have no parity.
+// standTimeWait: each takes a port of the client's to itself, which is bound to: one that came back would replace its
+// TIME_WAIT.
 func (c *checker) standTimeWait(n int64) {
-	ports, addresses := c.s.clientPorts(), c.s.Client.Addresses
-	most, part := int64(ports.Size()+1)/2, "half of the "
-	if c.s.Client.Bind.Mode == BindPorts {
-		most, part = int64(ports.Size()), ""
+	c.standPorts("stand.time_wait", n, c.s.clientPorts(), "the client's ports leave on a server")
+}
+
+// standTimeWaitOut: the server's host has as many ports for each client address as its own range.
+func (c *checker) standTimeWaitOut(n int64) {
+	if n > 0 && c.s.Stand.TimeWait > 0 {
+		c.add("stand.time_wait_out", "a count cannot tell it from stand.time_wait: leave one of the two out")
 	}
-	most *= int64(addresses)
+	ports := PortRange{defaultLow, defaultHigh}
+	if text, said := c.s.setting(ServerSide, portRangeKey); said {
+		if p, ok := parsePorts(text); ok {
+			ports = p
+		}
+	}
+	c.standPorts("stand.time_wait_out", n, ports, "the server's host has ports for")
+}
+
+func (c *checker) standPorts(path string, n int64, ports PortRange, what string) {
+	addresses := c.s.Client.Addresses
+	most := int64(ports.Size()) * int64(addresses)
 	if addresses < 1 || addresses > mostAddresses || n <= most {
 		return // said already, or well
 	}
-	c.add("stand.time_wait", "%s is more than the client's ports leave on a server: %s possible (%s%s ports in %s, "+
-		"client.addresses %d); ask for less, or raise client.addresses or the range", grouped(n), grouped(most), part,
-		grouped(int64(ports.Size())), ports, addresses)
+	c.add(path, "%s is more than %s: %s possible (%s ports in %s, client.addresses %d); ask for less, or raise "+
+		"client.addresses or the range", grouped(n), what, grouped(most), grouped(int64(ports.Size())), ports, addresses)
 }

@@ -82,13 +82,13 @@ func TestCheckStandTimeWait(t *testing.T) {
 	}
 	said(t, []tell{
 		{
-			more("14,117 is more than the client's ports leave on a server: 14,116 possible (half of the 28,232 ports in " +
-				"32768-60999, client.addresses 1)"), standing20(Stand{TimeWait: 14_117}),
+			more("28,233 is more than the client's ports leave on a server: 28,232 possible (28,232 ports in " +
+				"32768-60999, client.addresses 1)"), standing20(Stand{TimeWait: 28_233}),
 		},
 		{
-			more("1,001 is more than the client's ports leave on a server: 1,000 possible (half of the 1,000 ports in " +
+			more("2,001 is more than the client's ports leave on a server: 2,000 possible (1,000 ports in " +
 				"40000-40999, client.addresses 2)"),
-			standing20(Stand{TimeWait: 1001}, func(s *Scenario) {
+			standing20(Stand{TimeWait: 2001}, func(s *Scenario) {
 				s.Client.Addresses, s.Sysctl.Both = 2, map[string]string{portRangeKey: "40000 40999"}
 			}),
 		},
@@ -97,8 +97,20 @@ func TestCheckStandTimeWait(t *testing.T) {
 				"client.addresses 1)"),
 			standing20(Stand{TimeWait: 1001}, func(s *Scenario) { s.Client.Bind = ports(40000, 40999) }),
 		},
-		{"", standing20(Stand{TimeWait: 14_116})},
-		{"", standing20(Stand{TimeWait: 15_000}, func(s *Scenario) { s.Client.Addresses = 2 })},
+		{
+			"stand.time_wait_out: 1,001 is more than the server's host has ports for: 1,000 possible (1,000 ports in " +
+				"40000-40999, client.addresses 1); ask for less, or raise client.addresses or the range",
+			standing20(Stand{TimeWaitOut: 1001}, func(s *Scenario) {
+				s.Sysctl.Server = map[string]string{portRangeKey: "40000 40999"}
+			}),
+		},
+		{
+			"stand.time_wait_out: a count cannot tell it from stand.time_wait: leave one of the two out",
+			standing20(Stand{TimeWaitOut: 1, TimeWait: 1}),
+		},
+		{"", standing20(Stand{TimeWaitOut: 28_232})},
+		{"", standing20(Stand{TimeWait: 28_232})},
+		{"", standing20(Stand{TimeWait: 29_000}, func(s *Scenario) { s.Client.Addresses = 2 })},
 		{"", standing20(Stand{TimeWait: 1}, func(s *Scenario) { s.Client.LocalPortRange = PortRange{40000, 40000} })},
 		{"client.addresses: -1 is not possible; allowed: 1 to 1000", standing20(Stand{TimeWait: 1}, func(s *Scenario) {
 			s.Client.Addresses = -1

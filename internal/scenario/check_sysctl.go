@@ -13,7 +13,12 @@ func (c *checker) sysctls() {
 	for _, t := range []struct {
 		path string
 		keys map[string]string
-	}{{"sysctl.both", c.s.Sysctl.Both}, {"sysctl.client", c.s.Sysctl.Client}, {"sysctl.server", c.s.Sysctl.Server}} {
+	}{
+		{"sysctl.both", c.s.Sysctl.Both},
+		{"sysctl.client", c.s.Sysctl.Client},
+		{"sysctl.server", c.s.Sysctl.Server},
+		{"sysctl.relay", c.s.Sysctl.Relay},
+	} {
 		for _, key := range sortedKeys(t.keys) {
 			c.sysctl(join(t.path, key), key, t.keys[key])
 		}
@@ -40,8 +45,11 @@ func (c *checker) sysctl(path, key, value string) {
 // namespace, and the other side's settings land there too.
 func (s Scenario) setting(side Side, key string) (value string, said bool) {
 	own, other := s.Sysctl.Client, s.Sysctl.Server
-	if side == ServerSide {
+	switch side {
+	case ServerSide:
 		own, other = other, own
+	case RelaySide:
+		own = s.Sysctl.Relay
 	}
 	if s.Topology != Loopback {
 		other = nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,11 +14,16 @@ import (
 var known = Known{
 	Engines: []string{"split", "net"}, IOs: []string{"epoll", "blocking"},
 	Close: func(c Close) error {
-		names := []string{"fin", "graceful", "half", "leak", "linger", "linger2", "simultaneous", "unread"}
+		names := []string{"fin", "graceful", "half", "leak", "linger", "linger2", "never", "simultaneous", "unread"}
 		if name, _ := c.How.Split(); !slices.Contains(names, name) {
 			return fmt.Errorf("%q is no way to close", c.How)
 		}
 		return nil
+	},
+	Causes: []string{
+		"port-tuple-exhausted", "half-range-cliff", "explicit-bind-exhausted", "accept-backlog-full", "syn-queue-full",
+		"conntrack-full", "descriptors-exhausted", "close-wait-leak", "fin-wait-2-pileup", "dead-peer", "idle-keepalive",
+		"healthy",
 	},
 }
 
@@ -38,6 +44,10 @@ func TestCheckTells(t *testing.T) {
 		want  string
 		spoil func(*Scenario)
 	}{
+		{
+			`cause: "helthy" is not known here; did you mean healthy? allowed: ` + strings.Join(known.Causes, ", "),
+			func(s *Scenario) { s.Cause = "helthy" },
+		},
 		{
 			`name: "" is no name: write small letters, digits and hyphens, like port-exhaustion`,
 			func(s *Scenario) { s.Name = "" },
@@ -295,14 +305,14 @@ func TestCheckAllows(t *testing.T) {
 			s.Server = Server{
 				Addresses: 1, Port: 65535, Ports: 1, Backlog: 65535, AcceptDelay: longestDelay, Workers: 256,
 			}
-			s.Payload = Payload{16 << 20, 16 << 20}
+			s.Payload = Payload{Request: 16 << 20, Response: 16 << 20, Protocol: Plain}
 			s.Close.How, s.Close.Linger = "linger=3600", Linger{true, 3600}
 			s.Load.Stop.TimeWait = goalOf(ClientSide, 1_000_000)
 		},
 		"least": func(s *Scenario) {
 			s.Load = Load{Rate: 1e-9, Concurrency: 1, Stop: Stop{After: 1, Connections: 1, Failures: 1}}
 			s.Load.Stop.TimeWait = goalOf(ClientSide, 1)
-			s.Client.Timeout, s.Server.Port, s.Server.Backlog, s.Payload = shortestTimeout, 1, 1, Payload{1, 1}
+			s.Client.Timeout, s.Server.Port, s.Server.Backlog, s.Payload = shortestTimeout, 1, 1, Payload{Request: 1, Response: 1, Protocol: Plain}
 		},
 		"loopback addresses":  func(s *Scenario) { s.Topology, s.Client.Addresses = Loopback, 200 },
 		"goal that just fits": func(s *Scenario) { s.Load.Stop.TimeWait = goalOf(ClientSide, 28_232) },
@@ -341,7 +351,8 @@ func TestCheckTellsEverythingAtOnce(t *testing.T) {
 	want := []string{
 		"name", "topology", "family", "engine", "io", "load.rate", "load.concurrency", "load.stop.after", "client.addresses",
 		"client.requests", "client.timeout", "server.port", "server.backlog", "server.addresses", "server.ports",
-		"payload.request", "payload.response", "close.side", "sysctl.client.vm.a", "sysctl.client.vm.b",
+		"payload.request", "payload.response", "close.side", "sysctl.client.vm.a", "sysctl.client.vm.b", "track.side",
+		"struck", "payload.protocol",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -82,7 +82,7 @@ func leaves(path string, v reflect.Value, f func(path string, v reflect.Value)) 
 // paths has every leaf and table of a scenario; defaults has those that Resolve fills in, as text.
 var paths, defaults = func() (paths []string, defaults map[string]string) {
 	defaults = map[string]string{}
-	leaves("", reflect.ValueOf(Scenario{}.Resolve()), func(path string, v reflect.Value) {
+	leaves("", reflect.ValueOf(Scenario{Relay: &Relay{}}.Resolve()), func(path string, v reflect.Value) {
 		paths = append(paths, path)
 		if !v.IsZero() {
 			defaults[path] = fmt.Sprint(v.Interface())

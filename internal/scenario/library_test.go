@@ -11,8 +11,10 @@ import (
 
 func TestLibrary(t *testing.T) {
 	want := []string{
-		"close-matrix", "data-loss", "explicit-bind", "incident-18000", "port-exhaustion", "port-exhaustion-8k", "port-exhaustion-small",
-		"state-mix", "steady-200",
+		"accept-backlog", "close-matrix", "close-wait-leak", "conntrack-full", "data-loss", "dead-peer", "dead-peer-heartbeat",
+		"dead-peer-keepalive", "descriptors", "explicit-bind", "fin-wait-2-pileup", "half-range-cliff", "idle-50000",
+		"incident-18000", "port-exhaustion", "port-exhaustion-8k", "port-exhaustion-small", "proxy-exhaustion", "state-mix",
+		"steady-200", "syn-queue", "syn-queue-no-cookies",
 	}
 	if diff := cmp.Diff(want, Names()); diff != "" {
 		t.Fatal(diff)
@@ -40,16 +42,69 @@ func TestLibrary(t *testing.T) {
 // What each scenario of the library asks for, beside the defaults.
 func TestLibraryAsks(t *testing.T) {
 	for name, change := range map[string]func(*Scenario){
+		"accept-backlog": func(s *Scenario) {
+			s.Load.Rate, s.Load.Concurrency, s.Load.Stop.After = 100, 400, 5*second
+			s.Client.Timeout = 5 * second / 2
+			s.Server.Backlog, s.Server.AcceptDelay, s.Server.Workers = 8, second/20, 1
+		},
+		"conntrack-full": func(s *Scenario) {
+			s.Load.Stop = Stop{After: 90 * second, Failures: 100}
+			s.Client.Addresses, s.Client.Bind = 10, Bind{BindPorts, PortRange{10000, 60999}}
+			s.Client.Workers, s.Client.Timeout, s.Server.Workers = 1, second, 1
+			s.Close.Side, s.Track = ServerSide, Track{ServerSide, On}
+			s.Sysctl = Sysctl{
+				Both:   map[string]string{"net.ipv4.tcp_rfc1337": "1"},
+				Server: map[string]string{"net.ipv4.tcp_max_tw_buckets": "1000000"},
+			}
+		},
+		"descriptors": func(s *Scenario) {
+			s.Load.Rate, s.Load.Concurrency, s.Load.Stop.After = 200, 1000, 4*second
+			s.Client.Timeout = 2 * second
+			s.Server.Think, s.Server.Workers, s.Server.Descriptors = second, 1, 128
+			s.Sysctl.Both = map[string]string{"net.ipv4.tcp_rfc1337": "1"}
+		},
+		"half-range-cliff": func(s *Scenario) {
+			s.Load.Stop = Stop{After: 40 * second, Connections: 16_500}
+			s.Sysctl.Both = map[string]string{"net.ipv4.tcp_rfc1337": "1"}
+		},
+		"syn-queue": func(s *Scenario) {
+			s.Load.Rate, s.Load.HalfOpen, s.Load.Stop.After = 100, 160, 5*second
+			s.Server.Backlog, s.Server.Workers = 128, 1
+			s.Sysctl.Server = map[string]string{"net.ipv4.tcp_syncookies": "1"}
+		},
+		"syn-queue-no-cookies": func(s *Scenario) {
+			s.Load.Rate, s.Load.Concurrency, s.Load.HalfOpen, s.Load.Stop.After = 100, 400, 160, 4*second
+			s.Client.Timeout, s.Server.Backlog, s.Server.Workers = 5*second/2, 128, 1
+			s.Sysctl.Server = map[string]string{"net.ipv4.tcp_syncookies": "0"}
+		},
 		"data-loss": func(s *Scenario) {
 			s.Load.Concurrency, s.Load.Stop.Connections, s.Payload.Response = 4, 20, 64<<10
 			s.Close = Close{ServerSide, "linger=0", Linger{On: true}}
 			s.Link = Link{20_000_000, 64 << 10}
 			s.Sysctl.Both = map[string]string{"net.ipv4.tcp_rfc1337": "1"}
 		},
+		"close-wait-leak": func(s *Scenario) {
+			s.Load.Rate, s.Load.Stop.Connections, s.Load.Hold = 250, 1000, 8*second
+			s.Close = Close{Side: ServerSide, How: "leak"}
+			s.Sysctl.Client = map[string]string{"net.ipv4.tcp_fin_timeout": "5"}
+		},
+		"dead-peer":           deadPeer(15, KeepAlive{}, Heartbeat{}),
+		"dead-peer-heartbeat": deadPeer(10, KeepAlive{}, Heartbeat{second, 3 * second}),
+		"dead-peer-keepalive": deadPeer(12, KeepAlive{3 * second, second, 3}, Heartbeat{}),
 		"explicit-bind": func(s *Scenario) {
 			s.Load.Rate, s.Server.Ports = 400, 2
 			s.Client.Bind, s.Client.BindAddressNoPort = Bind{Mode: BindAddress}, Off
 			s.Sysctl.Client = map[string]string{"net.ipv4.ip_local_port_range": "40000 40999"}
+		},
+		"fin-wait-2-pileup": func(s *Scenario) {
+			s.Load.Rate, s.Load.Stop.After = 200, 12*second
+			s.Close = Close{Side: ClientSide, How: "leak"}
+			s.Sysctl.Server = map[string]string{"net.ipv4.tcp_fin_timeout": "5"}
+		},
+		"idle-50000": func(s *Scenario) {
+			s.Load.Concurrency, s.Load.Hold, s.Client.Addresses = 256, 5*second, 4
+			s.Load.Stop = Stop{After: 60 * second, Connections: 50_000}
+			s.Close = Close{Side: BothSides, How: "never"}
 		},
 		"incident-18000": func(s *Scenario) {
 			s.Close.Side, s.Client.Addresses, s.Load.Hold = ServerSide, 4, 10*second
@@ -69,6 +124,11 @@ func TestLibraryAsks(t *testing.T) {
 			s.Load.Rate, s.Load.Stop, s.Client.Workers = 1000, Stop{After: 20 * second, Failures: 1000}, 2
 			s.Sysctl.Client = map[string]string{"net.ipv4.ip_local_port_range": "40000 47999"}
 		},
+		"proxy-exhaustion": func(s *Scenario) {
+			s.Load.Rate, s.Load.Stop, s.Close.Side = 400, Stop{After: 12 * second, Failures: 400}, ServerSide
+			s.Relay = &Relay{Port: 8080, Addresses: 1, BindAddressNoPort: On, Close: RelaySide}
+			s.Sysctl.Relay = map[string]string{"net.ipv4.ip_local_port_range": "40000 41999"}
+		},
 		"state-mix": func(s *Scenario) {
 			s.Load.Hold, s.Server.Workers = 20*second, 1
 			s.Stand = Stand{
@@ -84,12 +144,36 @@ func TestLibraryAsks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want.Name, want.Title, want.About = s.Name, s.Title, s.About
+		want.Name, want.Title, want.About, want.Struck, want.Cause = s.Name, s.Title, s.About, s.Resolve().Struck, s.Cause
 		if want.Judge.Primary = s.Judge.Primary; want.Judge.Primary == "" {
 			want.Judge.Primary = primaryOf(want.Load.Rate)
 		}
 		if diff := cmp.Diff(want, s.Resolve()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// deadPeer are 2,000 idle connections whose client's host vanishes two seconds after the last.
+func deadPeer(hold Duration, k KeepAlive, h Heartbeat) func(*Scenario) {
+	return func(s *Scenario) {
+		s.Load.Stop.Connections, s.Load.Hold, s.Client.Vanish = 2000, hold*second, 2*second
+		s.Server.KeepAlive, s.Server.Heartbeat = k, h
+		s.Close = Close{Side: BothSides, How: "never"}
+	}
+}
+
+// Every scenario says what a diagnosis of its struck host must come to, so that one that is added is held to it; these show
+// something else.
+func TestLibraryNamesCauses(t *testing.T) {
+	without := map[string]bool{"close-matrix": true, "data-loss": true}
+	for _, name := range Names() {
+		s, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (s.Cause == "") != without[name] {
+			t.Errorf("%s: cause is %q", name, s.Cause)
 		}
 	}
 }
@@ -115,6 +199,14 @@ func TestLibraryFigures(t *testing.T) {
 	}
 	if bind.Client.BindAddressNoPort = On; !bind.portForEach(ClientSide) {
 		t.Errorf("%s: its override changes nothing", bind.Name)
+	}
+	idle, err := Find("idle-50000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle = idle.Resolve()
+	if each := idle.Load.Stop.Connections / int64(idle.Client.Addresses); each != 12_500 || int(each) >= idle.clientPorts().Size()/2 {
+		t.Errorf("%s: %d connections from each address", idle.Name, each)
 	}
 	steady, err := Find("steady-200")
 	if err != nil {
@@ -156,8 +248,7 @@ func TestLibraryAboutsNameOverridesThatWork(t *testing.T) {
 }
 
 func TestFindUnknown(t *testing.T) {
-	const all = "there are: close-matrix, data-loss, explicit-bind, incident-18000, port-exhaustion, port-exhaustion-8k, " +
-		"port-exhaustion-small, state-mix, steady-200"
+	all := "there are: " + strings.Join(Names(), ", ")
 	for name, want := range map[string]string{
 		"incident": `no scenario is called "incident"; did you mean incident-18000? ` + all,
 		"nothing":  `no scenario is called "nothing"; ` + all,

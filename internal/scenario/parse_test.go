@@ -28,6 +28,7 @@ load:
   concurrency: 3
   stop: {after: 1m30s, connections: 7, failures: 2, time_wait: {side: server, count: 500}}
   hold: 2s
+  half_open: 11
 client:
   addresses: 4
   local_port_range: 32768-60999
@@ -41,6 +42,8 @@ client:
   requests: 6
   workers: 2
   timeout: 250ms
+  descriptors: 400
+  vanish: 3s
 server:
   address: "::1"
   addresses: 2
@@ -50,10 +53,16 @@ server:
   reuse_address: off
   reuse_port: off
   accept_delay: 20ms
+  think: 30ms
   workers: 3
+  command: nginx -g 'daemon off;'
+  descriptors: 200
+  keep_alive: 3s/1s/3
+  heartbeat: 1s/4s
 payload:
   request: 4KiB
   response: 1MiB
+  protocol: http
 close:
   side: both
   how: linger=0
@@ -68,6 +77,15 @@ sysctl:
     net.ipv4.ip_local_port_range: "40000 40999"
   server:
     net.ipv4.tcp_max_tw_buckets: 0x10
+  relay:
+    net.ipv4.tcp_fin_timeout: 30
+relay:
+  port: 8443
+  addresses: 2
+  local_port_range: 42000-42999
+  bind_address_no_port: off
+  close: server
+  pool: 12
 stand:
   syn_sent: 1
   syn_recv: 2
@@ -76,9 +94,18 @@ stand:
   fin_wait_2: 5
   closing: 6
   time_wait: 7
+  time_wait_out: 11
   close_wait: 8
   last_ack: 9
   listen: 10
+track:
+  side: both
+  fill: on
+struck: client
+canaries:
+  every: 250ms
+  timeout: 1s
+cause: healthy
 judge:
   primary: failed, tw_reused
 `
@@ -87,30 +114,37 @@ func full() Scenario {
 	return Scenario{
 		Name: "full", Title: "every field there is", About: "two\nlines",
 		Topology: Loopback, Family: IPv6, Engine: "split", IO: "blocking",
-		Load: Load{Rate: 1.5, Concurrency: 3, Hold: 2 * second, Stop: Stop{
+		Load: Load{Rate: 1.5, Concurrency: 3, Hold: 2 * second, HalfOpen: 11, Stop: Stop{
 			After: 90 * second, Connections: 7, Failures: 2, TimeWait: &TimeWaitGoal{ServerSide, 500},
 		}},
 		Client: Client{
 			Addresses: 4, LocalPortRange: PortRange{32768, 60999}, Bind: Bind{BindPorts, PortRange{40000, 40999}},
 			BindAddressNoPort: Off, ReuseAddress: On, ReusePort: On, NoDelay: On, FastOpen: On,
 			KeepAlive: KeepAlive{60 * second, 5 * second, 3}, Requests: 6, Workers: 2, Timeout: Duration(250 * time.Millisecond),
+			Descriptors: 400, Vanish: 3 * second,
 		},
 		Server: Server{
 			Address: "::1", Addresses: 2, Port: 8081, Ports: 9, Backlog: 128, ReuseAddress: Off, ReusePort: Off,
-			AcceptDelay: Duration(20 * time.Millisecond), Workers: 3,
+			AcceptDelay: Duration(20 * time.Millisecond), Think: Duration(30 * time.Millisecond), Workers: 3, Descriptors: 200,
+			Command:   "nginx -g 'daemon off;'",
+			KeepAlive: KeepAlive{3 * second, second, 3}, Heartbeat: Heartbeat{second, 4 * second},
 		},
-		Payload: Payload{4096, 1 << 20},
+		Relay:   &Relay{8443, 2, PortRange{42000, 42999}, Off, ServerSide, 12},
+		Payload: Payload{Request: 4096, Response: 1 << 20, Protocol: HTTP},
 		Close:   Close{Side: BothSides, How: "linger=0", Linger: Linger{On: true}},
 		Link:    Link{Rate: 20_000_000, Queue: 128 << 10},
 		Stand: Stand{
-			SynSent: 1, SynRecv: 2, Established: 3, FinWait1: 4, FinWait2: 5, Closing: 6, TimeWait: 7, CloseWait: 8,
+			SynSent: 1, SynRecv: 2, Established: 3, FinWait1: 4, FinWait2: 5, Closing: 6, TimeWait: 7, TimeWaitOut: 11, CloseWait: 8,
 			LastAck: 9, Listen: 10,
 		},
-		Judge: Judge{Primary: "failed,tw_reused"},
+		Track:  Track{BothSides, On},
+		Judge:  Judge{Primary: "failed,tw_reused"},
+		Struck: ClientSide, Canaries: Canaries{Every: Duration(250 * time.Millisecond), Timeout: second}, Cause: "healthy",
 		Sysctl: Sysctl{
 			map[string]string{"net.ipv4.tcp_tw_reuse": "1"},
 			map[string]string{"net.ipv4.ip_local_port_range": "40000 40999"},
 			map[string]string{"net.ipv4.tcp_max_tw_buckets": "0x10"}, // as it was written: the kernel is to judge it
+			map[string]string{"net.ipv4.tcp_fin_timeout": "30"},
 		},
 	}
 }
@@ -159,7 +193,7 @@ func TestParseTellsEverythingAtOnce(t *testing.T) {
 		"    net.ipv4.tcp_tw_reuse: 2",
 		"colour: blue",
 	)))
-	top := "name, title, about, topology, family, engine, io, load, client, server, payload, close, link, sysctl, stand, judge"
+	top := "name, title, about, topology, family, engine, io, load, client, server, relay, payload, close, link, sysctl, stand, track, judge, struck, canaries, cause"
 	want := lines(
 		"my.yaml:2: topologie: no such field; did you mean topology? Allowed here: "+top,
 		"my.yaml:3: rate: no such field; did you mean load.rate? Allowed here: "+top,

@@ -26,6 +26,9 @@ func (s Scenario) namespacePorts() (PortRange, bool) {
 	return PortRange{defaultLow, defaultHigh}, true
 }
 
+// ClientPorts is the range that one client address opens from.
+func (s Scenario) ClientPorts() PortRange { return s.clientPorts() }
+
 // clientPorts is the range that one client address opens from.
 func (s Scenario) clientPorts() PortRange {
 	switch c := s.Client; {
@@ -66,4 +69,14 @@ func parsePorts(text string) (PortRange, bool) {
 	var p PortRange
 	err := p.UnmarshalText([]byte(f[0] + "-" + f[1]))
 	return p, err == nil
+}
+
+// FreshPorts is from how many ports a tuple's connections come before one comes from a port again. Where the server
+// closes first the client's port is free at once, and plain connect() keeps to one parity of its range.
+func (s Scenario) FreshPorts() int64 {
+	n := int64(s.clientPorts().Size())
+	if s.Client.Bind.Mode != BindPorts && s.Close.Side != ClientSide {
+		return (n + 1) / 2
+	}
+	return n
 }

@@ -39,7 +39,13 @@ func (s Scenario) Resolve() Scenario {
 	fill(&s.Server.ReusePort, On)
 	fill(&s.Payload.Request, 64)
 	fill(&s.Payload.Response, 64)
+	fill(&s.Payload.Protocol, protocolOf(s.Server.Command))
+	fill(&s.Track.Side, NoSide)
+	fill(&s.Track.Fill, Off)
 	fill(&s.Judge.Primary, primaryOf(s.Load.Rate))
+	fill(&s.Struck, ServerSide)
+	s.Relay.settle()
+	fill(&s.Canaries.Timeout, 2*second)
 	s.Close.settle()
 	if s.Link.Rate != 0 {
 		fill(&s.Link.Queue, defaultQueue)
@@ -49,6 +55,14 @@ func (s Scenario) Resolve() Scenario {
 		fill(&g.Side, s.Close.Side)
 	}
 	return s
+}
+
+// protocolOf is what a server of somebody else's most likely speaks.
+func protocolOf(command string) Protocol {
+	if command != "" {
+		return HTTP
+	}
+	return Plain
 }
 
 // primaryOf are the metrics that decide where the scenario names none: as fast as it goes, speed is what counts.
@@ -69,7 +83,7 @@ func (c *Close) settle() {
 	case !c.Linger.On:
 		c.Linger = c.How.linger()
 	}
-	if name, _ := c.How.Split(); name == simultaneous {
+	if name, _ := c.How.Split(); name == simultaneous || name == never {
 		fill(&c.Side, BothSides)
 	}
 	fill(&c.Side, ClientSide)
@@ -101,5 +115,10 @@ func (s Scenario) clone() Scenario {
 	s.Sysctl.Both = maps.Clone(s.Sysctl.Both)
 	s.Sysctl.Client = maps.Clone(s.Sysctl.Client)
 	s.Sysctl.Server = maps.Clone(s.Sysctl.Server)
+	s.Sysctl.Relay = maps.Clone(s.Sysctl.Relay)
+	if r := s.Relay; r != nil {
+		relay := *r
+		s.Relay = &relay
+	}
 	return s
 }

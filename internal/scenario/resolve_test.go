@@ -15,9 +15,11 @@ func TestResolveFillsInWhatWasNotSaid(t *testing.T) {
 			FastOpen: Off, Requests: 1, Timeout: 5 * second,
 		},
 		Server:  Server{Addresses: 1, Port: 8080, Ports: 1, Backlog: 4096, ReuseAddress: On, ReusePort: On},
-		Payload: Payload{Request: 64, Response: 64},
+		Payload: Payload{Request: 64, Response: 64, Protocol: Plain},
 		Close:   Close{Side: ClientSide, How: "fin"},
+		Track:   Track{Side: NoSide, Fill: Off},
 		Judge:   Judge{Primary: "failed,connects_per_second"},
+		Struck:  ServerSide, Canaries: Canaries{Timeout: 2 * second},
 	}
 	if diff := cmp.Diff(want, Scenario{}.Resolve()); diff != "" {
 		t.Error(diff)
@@ -103,7 +105,7 @@ func TestResolveGivesALinkWithARateItsQueue(t *testing.T) {
 
 func TestStandCounts(t *testing.T) {
 	want := map[string]int{
-		"SYN_SENT": 1, "SYN_RECV": 2, "ESTABLISHED": 3, "FIN_WAIT_1": 4, "FIN_WAIT_2": 5, "CLOSING": 6, "TIME_WAIT": 7,
+		"SYN_SENT": 1, "SYN_RECV": 2, "ESTABLISHED": 3, "FIN_WAIT_1": 4, "FIN_WAIT_2": 5, "CLOSING": 6, "TIME_WAIT": 18,
 		"CLOSE_WAIT": 8, "LAST_ACK": 9, "LISTEN": 10,
 	}
 	if diff := cmp.Diff(want, full().Stand.Counts()); diff != "" {

@@ -16,12 +16,21 @@ type Scenario struct {
 	Load    Load    `yaml:"load" json:"load"`
 	Client  Client  `yaml:"client" json:"client"`
 	Server  Server  `yaml:"server" json:"server"`
+	Relay   *Relay  `yaml:"relay" json:"relay"` // nil where client and server meet directly
 	Payload Payload `yaml:"payload" json:"payload"`
 	Close   Close   `yaml:"close" json:"close"`
 	Link    Link    `yaml:"link" json:"link"`
 	Sysctl  Sysctl  `yaml:"sysctl" json:"sysctl"`
 	Stand   Stand   `yaml:"stand" json:"stand"`
+	Track   Track   `yaml:"track" json:"track"`
 	Judge   Judge   `yaml:"judge" json:"judge"`
+
+	// Struck is the side whose host is in trouble: canaries stand there, and a diagnosis is of it.
+	Struck   Side     `yaml:"struck" json:"struck"`
+	Canaries Canaries `yaml:"canaries" json:"canaries"`
+	// Cause is what a diagnosis of the struck host must come to, one of record.DiagnosedCauses; "" promises none. It is for
+	// tests and readers: no diagnosis sees it.
+	Cause string `yaml:"cause" json:"cause"`
 }
 
 // Topology is where the pair lives.
@@ -52,11 +61,13 @@ var Families = []Family{IPv4, IPv6}
 // Side names who does something.
 type Side string
 
-// The sides. Both is only meaningful for who closes.
+// The sides. Both is only meaningful for who closes and who tracks, relay for who is struck.
 const (
 	ClientSide Side = "client"
 	ServerSide Side = "server"
 	BothSides  Side = "both"
+	RelaySide  Side = "relay"
+	NoSide     Side = "none" // nobody tracks
 )
 
 // Load is how many connections are opened, how fast, and for how long.
@@ -67,6 +78,9 @@ type Load struct {
 	Stop        Stop `yaml:"stop" json:"stop"`
 	// Hold is how long the result is kept standing after the load.
 	Hold Duration `yaml:"hold" json:"hold"`
+	// HalfOpen connections stand beside the load, from an address of their own, and never finish their handshake: the lab
+	// keeps their last ACK back.
+	HalfOpen int `yaml:"half_open" json:"half_open"`
 }
 
 // Stop ends the load at whichever comes first. After always bounds it; zero leaves the others out.
@@ -102,8 +116,13 @@ type Client struct {
 	// Requests is how many requests a connection carries before it is taken down.
 	Requests int `yaml:"requests" json:"requests"`
 	Workers  int `yaml:"workers" json:"workers"` // threads; 0: half the processors
+	// Descriptors is how many the client's process may hold (RLIMIT_NOFILE), its own few included; 0: as many as it can.
+	Descriptors int `yaml:"descriptors" json:"descriptors"`
 	// Timeout ends a connection that is not over this long after its connect().
 	Timeout Duration `yaml:"timeout" json:"timeout"`
+	// Vanish is how long after the load the client's host vanishes: no packet of it leaves or arrives from then on, and its
+	// sockets are gone. 0s: it stays.
+	Vanish Duration `yaml:"vanish" json:"vanish"`
 }
 
 // Server is the listening side.
@@ -119,14 +138,51 @@ type Server struct {
 	ReusePort    Switch `yaml:"reuse_port" json:"reuse_port"`       // SO_REUSEPORT
 	// AcceptDelay is how long a worker waits between one accept() and the next.
 	AcceptDelay Duration `yaml:"accept_delay" json:"accept_delay"`
-	Workers     int      `yaml:"workers" json:"workers"` // threads, each with its own SO_REUSEPORT listener
+	// Think is how long the server takes for each response.
+	Think   Duration `yaml:"think" json:"think"`
+	Workers int      `yaml:"workers" json:"workers"` // threads, each with its own SO_REUSEPORT listener
+	// Descriptors is how many the server's process may hold (RLIMIT_NOFILE), its own few included; 0: as many as it can.
+	Descriptors int `yaml:"descriptors" json:"descriptors"`
+	// Command starts a server that nobody here wrote in place of ours: a line for the shell, run on the server's host. It
+	// must listen at Port. What only our own server can do or count is then not there.
+	Command string `yaml:"command" json:"command"`
+	// KeepAlive is set on the listeners, and what accept() gives has it from there.
+	KeepAlive KeepAlive `yaml:"keep_alive" json:"keep_alive"`
+	// Heartbeat is the server's application's own, on connections that both sides keep.
+	Heartbeat Heartbeat `yaml:"heartbeat" json:"heartbeat"`
+}
+
+// Relay is a third host between the two, a proxy: it accepts at the client's link and opens to the server over another. To
+// the client it is the server, so that close says how those connections end.
+type Relay struct {
+	Port int `yaml:"port" json:"port"` // on which it listens
+	// Addresses is how many source addresses it uses in turn towards the server.
+	Addresses int `yaml:"addresses" json:"addresses"`
+	// LocalPortRange and BindAddressNoPort are those of Client, on its sockets to the server.
+	LocalPortRange    PortRange `yaml:"local_port_range" json:"local_port_range"`
+	BindAddressNoPort Switch    `yaml:"bind_address_no_port" json:"bind_address_no_port"`
+	// Close is the side that closes the connections between the two first: relay or server.
+	Close Side `yaml:"close" json:"close"`
+	// Pool is how many connections to the server stay open for the next client, at most; 0 opens one for each client.
+	Pool int `yaml:"pool" json:"pool"`
 }
 
 // Payload is the one request and the one response of a connection.
 type Payload struct {
 	Request  Size `yaml:"request" json:"request"`
 	Response Size `yaml:"response" json:"response"`
+	// Protocol is what the bytes are: plain, ours by their number, or http, a GET as servers of others understand it.
+	Protocol Protocol `yaml:"protocol" json:"protocol"`
 }
+
+// Protocol is what client and server say to each other.
+type Protocol string
+
+// The protocols.
+const (
+	Plain Protocol = "plain"
+	HTTP  Protocol = "http"
+)
 
 // Close is how connections are taken down.
 type Close struct {
@@ -157,10 +213,34 @@ type Stand struct {
 	FinWait2    int `yaml:"fin_wait_2" json:"fin_wait_2"`
 	Closing     int `yaml:"closing" json:"closing"`
 	TimeWait    int `yaml:"time_wait" json:"time_wait"`
+	// TimeWaitOut are TIME_WAIT of connections that the server's host opened itself, as a client, and closed first.
+	TimeWaitOut int `yaml:"time_wait_out" json:"time_wait_out"`
 	CloseWait   int `yaml:"close_wait" json:"close_wait"`
 	LastAck     int `yaml:"last_ack" json:"last_ack"`
 	Listen      int `yaml:"listen" json:"listen"`
 }
+
+// Canaries are services on the struck host that are called beside the load, from the other host and from the struck host
+// itself.
+type Canaries struct {
+	// Every is the time from one call to the next, of each canary; 0s calls none.
+	Every Duration `yaml:"every" json:"every"`
+	// Timeout is how long an answer is waited for.
+	Timeout Duration `yaml:"timeout" json:"timeout"`
+}
+
+// Track asks for connection tracking in the lab, as the rules of a firewall bring it along.
+type Track struct {
+	Side Side `yaml:"side" json:"side"` // which host tracks: none, client, server or both
+	// Fill says that the load is meant to fill the table: what keeps it from that is told before the start.
+	Fill Switch `yaml:"fill" json:"fill"`
+}
+
+// Off tells that nobody tracks.
+func (t Track) Off() bool { return t.Side == NoSide || t.Side == "" }
+
+// By tells whether a side's host tracks.
+func (t Track) By(s Side) bool { return t.Side == s || t.Side == BothSides }
 
 // Judge says by what variants of the scenario are held against each other.
 type Judge struct {
@@ -168,9 +248,11 @@ type Judge struct {
 	Primary List `yaml:"primary" json:"primary"`
 }
 
-// Sysctl are settings, key to value, written in the lab before the load. Both is applied first, then the side's own.
+// Sysctl are settings, key to value, written in the lab before the load. Both is applied first, on a relay too, then the
+// side's own.
 type Sysctl struct {
 	Both   map[string]string `yaml:"both" json:"both"`
 	Client map[string]string `yaml:"client" json:"client"`
 	Server map[string]string `yaml:"server" json:"server"`
+	Relay  map[string]string `yaml:"relay" json:"relay"`
 }

@@ -84,7 +84,7 @@ func TestWithTellsEverythingAtOnce(t *testing.T) {
 		`--set load.rate: "5" is no rate: write connections per second like 300/s, per minute like 90/m, or max`,
 		"--set close.side: write it as FIELD=VALUE, like close.side=client",
 		"--set =5: write it as FIELD=VALUE, like close.side=client",
-		"--set load: load is a group: set one of its fields: rate, concurrency, stop, hold",
+		"--set load: load is a group: set one of its fields: rate, concurrency, stop, hold, half_open",
 		"--set load.stop.time_wait: write off, or set one of its fields: load.stop.time_wait.{side,count}",
 		"--set load.stop.time_wait.cuont: no such field; did you mean load.stop.time_wait.count? "+
 			"Allowed in load.stop.time_wait: side, count",
@@ -95,12 +95,12 @@ func TestWithTellsEverythingAtOnce(t *testing.T) {
 		"--set server.backlog: has no value: write one or leave it out for the default, 4096",
 		`--set client.fast_open: "1" is no switch: write on or off`,
 		"--set stand: stand is a group: set one of its fields: syn_sent, syn_recv, established, fin_wait_1, fin_wait_2, "+
-			"closing, time_wait, close_wait, last_ack, listen",
+			"closing, time_wait, time_wait_out, close_wait, last_ack, listen",
 		"--set stand.fin_wait1: no such field; did you mean stand.fin_wait_1? Allowed in stand: syn_sent, syn_recv, "+
-			"established, fin_wait_1, fin_wait_2, closing, time_wait, close_wait, last_ack, listen",
+			"established, fin_wait_1, fin_wait_2, closing, time_wait, time_wait_out, close_wait, last_ack, listen",
 		"--set client.requests: 0 is not possible: leave it out for the default, 1",
 		"--set time_wait.count: no such field; did you mean load.stop.time_wait? Allowed here: name, title, about, "+
-			"topology, family, engine, io, load, client, server, payload, close, link, sysctl, stand, judge",
+			"topology, family, engine, io, load, client, server, relay, payload, close, link, sysctl, stand, track, judge, struck, canaries, cause",
 		`--set load.stop.time_wait.count: "x" is no whole number`,
 		`--set title: "\xff" is not UTF-8 text`,
 	)

@@ -10,6 +10,12 @@ type standing struct {
 	descriptor bool
 }
 
+// timeWaitOut is another way into a state that time_wait has.
+const timeWaitOut = "time_wait_out"
+
+// state is the kernel's name.
+func (s standing) state() string { return strings.ToUpper(strings.TrimSuffix(s.field, "_out")) }
+
 func (s Stand) all() []standing {
 	return []standing{
 		{"syn_sent", s.SynSent, true},
@@ -19,6 +25,7 @@ func (s Stand) all() []standing {
 		{"fin_wait_2", s.FinWait2, true},
 		{"closing", s.Closing, true},
 		{"time_wait", s.TimeWait, false},
+		{timeWaitOut, s.TimeWaitOut, false},
 		{"close_wait", s.CloseWait, true},
 		{"last_ack", s.LastAck, true},
 		{"listen", s.Listen, false}, // it does, and has a bound of its own
@@ -33,7 +40,7 @@ func (s Stand) Counts() map[string]int {
 	counts := map[string]int{}
 	for _, of := range s.all() {
 		if of.n != 0 {
-			counts[strings.ToUpper(of.field)] = of.n
+			counts[of.state()] += of.n
 		}
 	}
 	return counts

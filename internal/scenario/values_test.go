@@ -22,7 +22,7 @@ type value interface {
 func newValues() []value {
 	return []value{
 		new(Rate), new(Duration), new(Size), new(PortRange), new(Linger), new(Switch), new(Bandwidth), new(Bind),
-		new(KeepAlive),
+		new(KeepAlive), new(Heartbeat),
 	}
 }
 
@@ -65,6 +65,10 @@ func TestValuesRead(t *testing.T) {
 		{" 40000 ", new(Bind), Bind{BindPorts, PortRange{40000, 40000}}},
 		{"", new(Bind), Bind{}},
 		{"off", new(KeepAlive), KeepAlive{}},
+		{"off", new(Heartbeat), Heartbeat{}},
+		{"1s", new(Heartbeat), Heartbeat{second, 3 * second}},
+		{" 100ms / 1h ", new(Heartbeat), Heartbeat{second / 10, 3600 * second}},
+		{"1m/100ms", new(Heartbeat), Heartbeat{60 * second, second / 10}},
 		{"60s", new(KeepAlive), KeepAlive{Idle: 60 * second}},
 		{"1s/5s", new(KeepAlive), KeepAlive{Idle: second, Interval: 5 * second}},
 		{" 1m / 5s / 127 ", new(KeepAlive), KeepAlive{60 * second, 5 * second, 127}},
@@ -105,6 +109,9 @@ func TestValuesRefuse(t *testing.T) {
 			"", "on", "60", "0s", "-1s", "500ms", "1500ms", "32768s", "60s/", "60s/0s", "60s/32768s", "60s/5", "60s//3",
 			"/5s/3", "60s/5s/", "60s/5s/0", "60s/5s/128", "60s/5s/3s", "60s/5s/3/1",
 		}},
+		{func() value { return new(Heartbeat) }, []string{
+			"", "on", "1", "0s", "-1s", "99ms", "61s", "2562047h", "1s/", "1s/0s", "1s/99ms", "1s/61m", "/3s", "1s/3s/1", "1s/3",
+		}},
 	} {
 		for _, text := range tt.texts {
 			into := tt.into()
@@ -131,6 +138,7 @@ func TestValuesComeBack(t *testing.T) {
 		ref(Bind{BindPorts, PortRange{40000, 40999}}),
 		ref(KeepAlive{}), ref(KeepAlive{Idle: 60 * second}), ref(KeepAlive{Idle: 90 * second, Interval: 5 * second}),
 		ref(KeepAlive{60 * second, 5 * second, 3}),
+		ref(Heartbeat{}), ref(Heartbeat{second, 3 * second}), ref(Heartbeat{60 * second, second / 10}),
 	} {
 		text, err := v.MarshalText()
 		if err != nil {
@@ -167,12 +175,13 @@ func TestValuesPrint(t *testing.T) {
 		"auto": Bind{Mode: BindAuto}, "address": Bind{Mode: BindAddress}, "40000": Bind{BindPorts, PortRange{40000, 40000}},
 		"40000-40999": Bind{BindPorts, PortRange{40000, 40999}}, "45s": KeepAlive{Idle: 45 * second},
 		"1m0s/5s": KeepAlive{Idle: 60 * second, Interval: 5 * second}, "1m0s/5s/3": KeepAlive{60 * second, 5 * second, 3},
+		"1s/3s": Heartbeat{second, 3 * second},
 	} {
 		if got := v.String(); got != want {
 			t.Errorf("%T prints %q, want %q", v, got, want)
 		}
 	}
-	for _, v := range []fmt.Stringer{Off, Bandwidth(0), KeepAlive{}, Linger{}, PortRange{}} {
+	for _, v := range []fmt.Stringer{Off, Bandwidth(0), KeepAlive{}, Heartbeat{}, Linger{}, PortRange{}} {
 		if got := v.String(); got != "off" {
 			t.Errorf("%T prints %q where it is off", v, got)
 		}

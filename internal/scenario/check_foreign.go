@@ -1,0 +1,53 @@
+package scenario
+
+import (
+	"strings"
+	"unicode"
+)
+
+// foreign: a server that nobody here wrote closes as it pleases, and listens where it was told.
+func (c *checker) foreign() {
+	sv := c.s.Server
+	oneOf(c, "payload.protocol", c.s.Payload.Protocol, Plain, HTTP)
+	if sv.Command == "" {
+		if c.s.Payload.Protocol == HTTP {
+			c.add("payload.protocol", "http is for a server of somebody else's: ours speaks plain; set server.command, or leave it out")
+		}
+		return
+	}
+	if c.s.Payload.Protocol == Plain {
+		c.add("payload.protocol", "plain is spoken by our own server only: set payload.protocol=http, or leave it out")
+	}
+	if strings.ContainsFunc(sv.Command, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
+		c.add("server.command", "%q is not one line of text: put what is longer into a script", sv.Command)
+	}
+	if c.s.Topology != Veth {
+		c.add("topology", "%s has no host of its own for server.command: set topology=veth", c.s.Topology)
+	}
+	if sv.Addresses > 1 || sv.Ports > 1 {
+		c.add("server.command", "a server of somebody else's is called at one address and port: leave server.addresses and server.ports out")
+	}
+	if n := c.s.Stand.CloseWait; n > 0 {
+		c.add("stand.close_wait", "%s cannot be asked of a server of somebody else's, which closes when the client has: leave it out, "+
+			"or leave server.command out", grouped(int64(n)))
+	}
+	c.foreignClose()
+}
+
+// foreignClose: who closes first is asked for in the request; how the server does it is its own affair.
+func (c *checker) foreignClose() {
+	cl := c.s.Close
+	name, _ := cl.How.Split()
+	switch {
+	case cl.Side == BothSides || name == simultaneous:
+		c.add("close.side", "both cannot be asked of a server of somebody else's: set close.side=client or close.side=server")
+	case cl.Side == ServerSide && cl.How != "fin":
+		c.add("close.how", "%s cannot be asked of a server of somebody else's, which closes as it does: set close.how=fin", cl.How)
+	case name == "half" || name == "linger2" || name == "unread" || name == "leak":
+		c.add("close.how", "%s needs our own server at the other end: set close.how to fin, graceful or linger=N, or leave "+
+			"server.command out", cl.How)
+	}
+	if c.s.Client.FastOpen.IsOn() {
+		c.add("client.fast_open", "on needs our own server at the other end: leave it out, or leave server.command out")
+	}
+}
