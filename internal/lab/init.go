@@ -18,27 +18,33 @@ import (
 	"twomsl/internal/scenario"
 )
 
-// The descriptors that Init inherits, in the order in which spawn passes them.
+// The descriptors that Init inherits: its own, and from firstPeerFD on two for each peer, in the order of hosts.
 const (
-	lifeFD = iota + 3
-	clientControlFD
-	serverControlFD
-	clientStderrFD
-	serverStderrFD
+	lifeFD      = 3
+	firstPeerFD = 4
 )
+
+// hosts names the peers, in the order in which spawn passes their descriptors.
+func (o order) hosts() []string {
+	if o.Relay {
+		return []string{"client", "relay", "server"}
+	}
+	return []string{"client", "server"}
+}
 
 // ControlFD is the descriptor on which a peer finds its end of the control connection.
 const ControlFD = 3
 
-// Link is the name of the link's end in either namespace.
-const Link = "veth0"
+// Link is the name of the link's end in either namespace. A relay has two: Link goes to the client, Onward to the server.
+const (
+	Link   = "veth0"
+	Onward = "veth1"
+)
 
 // Init is the lab's first process: it starts the peers, joins their namespaces by a link and stays until the
 // conductor's end of the lifeline closes. It returns the exit code.
 func Init() int {
-	for fd := lifeFD; fd <= serverStderrFD; fd++ {
-		linux.CloseOnExec(fd)
-	}
+	linux.CloseOnExec(lifeFD)
 	life := os.NewFile(lifeFD, "lifeline")
 	in, out := json.NewDecoder(life), &reporter{out: json.NewEncoder(life)}
 	var o order
@@ -71,17 +77,20 @@ func (o order) carryOut(out *reporter) error {
 	if !slices.Contains(scenario.Topologies, o.Topology) || o.Path == "" {
 		return fmt.Errorf("the order makes no sense: topology %q, program %q", o.Topology, o.Path)
 	}
-	client, err := o.peer("client", clientControlFD, clientStderrFD, out)
-	if err != nil {
-		return err
+	var pids []int
+	for i := range 2 * len(o.hosts()) {
+		linux.CloseOnExec(firstPeerFD + i)
 	}
-	server, err := o.peer("server", serverControlFD, serverStderrFD, out)
-	if err != nil {
-		return err
+	for i, name := range o.hosts() {
+		pid, err := o.peer(name, uintptr(firstPeerFD+2*i), uintptr(firstPeerFD+2*i+1), out)
+		if err != nil {
+			return err
+		}
+		pids = append(pids, pid)
 	}
 	switch o.Topology {
 	case scenario.Veth:
-		return join(client, server)
+		return joinAll(pids)
 	case scenario.Loopback:
 		return up("lo")
 	}
@@ -113,11 +122,23 @@ func (o order) peer(name string, control, stderr uintptr, out *reporter) (int, e
 	return c.Process.Pid, nil
 }
 
-// join makes the link, each end in a peer's namespace.
-func join(client, server int) error {
+// joinAll links each peer to the next one.
+func joinAll(pids []int) error {
+	name := Link
+	for i := range len(pids) - 1 {
+		if err := join(pids[i], name, pids[i+1]); err != nil {
+			return err
+		}
+		name = Onward // the next link is the second of the peer that it begins at
+	}
+	return nil
+}
+
+// join makes a link, each end in a peer's namespace.
+func join(from int, name string, to int) error {
 	v := &netlink.Veth{
-		LinkAttrs: netlink.LinkAttrs{Name: Link, Namespace: netlink.NsPid(client)},
-		PeerName:  Link, PeerNamespace: netlink.NsPid(server),
+		LinkAttrs: netlink.LinkAttrs{Name: name, Namespace: netlink.NsPid(from)},
+		PeerName:  Link, PeerNamespace: netlink.NsPid(to),
 	}
 	if err := netlink.LinkAdd(v); err != nil {
 		return fmt.Errorf("veth link between the peers: %w", err)

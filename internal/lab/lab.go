@@ -1,7 +1,8 @@
 //go:build linux
 
 // Package lab makes private hosts and takes them down whole: two processes, each in a network namespace of its own,
-// joined by a veth link; or both in one private namespace; or both on this host.
+// joined by a veth link; or with a relay between them, linked to either; or both in one private namespace; or both on
+// this host.
 //
 // A lab is one PID namespace. Its first process (Init) watches an inherited socketpair whose other end the conductor
 // holds, and leaves when that end closes: the kernel then ends every process of the lab, and with them go the network
@@ -40,6 +41,7 @@ type Lab struct {
 	Topology scenario.Topology
 	Client   Peer
 	Server   Peer
+	Relay    *Peer // between the two; nil where they are linked to each other
 
 	init   *exec.Cmd
 	life   net.Conn
@@ -59,7 +61,7 @@ type Peer struct {
 // LastWords is the end of what the peer wrote to its standard error: all of it once Exits has told of its end.
 func (p *Peer) LastWords() string { return p.stderr.String() }
 
-// Exit tells that a process of the lab has ended by itself: client, server, or lab for the first process.
+// Exit tells that a process of the lab has ended by itself: client, server, relay, or lab for the first process.
 type Exit struct {
 	Side string `json:"side"`
 	Text string `json:"text"`
@@ -81,6 +83,7 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // order is what the conductor tells Init; report is what Init answers.
 type order struct {
 	Topology scenario.Topology `json:"topology"`
+	Relay    bool              `json:"relay"`
 	Peer     []string          `json:"peer"`
 	Path     string            `json:"path"`
 }
@@ -97,10 +100,33 @@ const startLimit = 20 * time.Second
 // Start makes a lab. Its peers answer on their Control connections when Start returns; addresses are theirs to set
 // (SetUpLink). The error is an UnavailableError where this machine forbids it.
 func Start(topology scenario.Topology, p Program) (*Lab, error) {
-	l := &Lab{
+	return newLab(topology).start(p)
+}
+
+// StartRelayed makes a lab of three hosts: the relay has a link to the client and another one to the server, which cannot
+// reach each other.
+func StartRelayed(p Program) (*Lab, error) {
+	l := newLab(scenario.Veth)
+	l.Relay = &Peer{Name: "relay", stderr: newTail()}
+	return l.start(p)
+}
+
+func newLab(topology scenario.Topology) *Lab {
+	return &Lab{
 		Topology: topology, exits: make(chan Exit, 8), waited: make(chan struct{}),
 		Client: Peer{Name: "client", stderr: newTail()}, Server: Peer{Name: "server", stderr: newTail()},
 	}
+}
+
+// Peers lists the lab's hosts.
+func (l *Lab) Peers() []*Peer {
+	if l.Relay == nil {
+		return []*Peer{&l.Client, &l.Server}
+	}
+	return []*Peer{&l.Client, l.Relay, &l.Server}
+}
+
+func (l *Lab) start(p Program) (*Lab, error) {
 	if err := l.spawn(p); err != nil {
 		l.Close()
 		return nil, err
@@ -112,8 +138,7 @@ func Start(topology scenario.Topology, p Program) (*Lab, error) {
 	return l, nil
 }
 
-// spawn starts Init with its descriptors: 3 the lifeline, 4 and 5 the peers' control ends, 6 and 7 their standard
-// errors.
+// spawn starts Init with its descriptors: 3 the lifeline, then each peer's control end and standard error.
 func (l *Lab) spawn(p Program) error {
 	var theirs []*os.File
 	defer func() {
@@ -121,21 +146,27 @@ func (l *Lab) spawn(p Program) error {
 			f.Close()
 		}
 	}()
-	for _, mine := range []*net.Conn{&l.life, &l.Client.Control, &l.Server.Control} {
+	control := func(mine *net.Conn) (err error) {
 		conn, other, err := pair()
-		if err != nil {
+		if err == nil {
+			*mine = conn
+			theirs = append(theirs, other)
+		}
+		return err
+	}
+	if err := control(&l.life); err != nil {
+		return err
+	}
+	for _, peer := range l.Peers() {
+		if err := control(&peer.Control); err != nil {
 			return err
 		}
-		*mine = conn
-		theirs = append(theirs, other)
-	}
-	for _, t := range []*tail{l.Client.stderr, l.Server.stderr} {
 		r, w, err := os.Pipe()
 		if err != nil {
 			return fmt.Errorf("pipe for a peer's standard error: %w", err)
 		}
 		theirs = append(theirs, w)
-		l.busy.Go(func() { t.keep(r) })
+		l.busy.Go(func() { peer.stderr.keep(r) })
 	}
 	l.init = exec.Command(p.Path, p.Init...)
 	l.init.ExtraFiles = theirs
@@ -183,7 +214,7 @@ func (l *Lab) handshake(p Program) error {
 	if err := l.life.SetDeadline(time.Now().Add(startLimit)); err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
-	o := order{Topology: l.Topology, Path: p.Path, Peer: p.Peer}
+	o := order{Topology: l.Topology, Relay: l.Relay != nil, Path: p.Path, Peer: p.Peer}
 	if err := json.NewEncoder(l.life).Encode(o); err != nil {
 		return fmt.Errorf("lab: its first process takes no order: %w", err)
 	}
@@ -208,12 +239,13 @@ func (l *Lab) handshake(p Program) error {
 
 // lastWords waits until all that the ended side wrote has been read: its end of the pipe went with it.
 func (l *Lab) lastWords(side string) string {
-	p := &l.Client
-	if side == l.Server.Name {
-		p = &l.Server
+	for _, p := range l.Peers() {
+		if p.Name == side {
+			<-p.stderr.ended
+			return p.LastWords()
+		}
 	}
-	<-p.stderr.ended
-	return p.LastWords()
+	return ""
 }
 
 // listen passes on what Init reports.
@@ -236,8 +268,9 @@ func (l *Lab) wait() {
 	if err != nil {
 		text = err.Error()
 	}
-	<-l.Client.stderr.ended // the whole lab is gone, both peers too
-	<-l.Server.stderr.ended
+	for _, p := range l.Peers() { // the whole lab is gone, the peers too
+		<-p.stderr.ended
+	}
 	l.exits <- Exit{Side: "lab", Text: text}
 	close(l.waited)
 }
@@ -251,9 +284,12 @@ const closeLimit = 3 * time.Second
 // Close ends every process of the lab and waits until the kernel has. It may be called more than once.
 func (l *Lab) Close() {
 	l.once.Do(func() {
-		for _, c := range []net.Conn{l.life, l.Client.Control, l.Server.Control} {
-			if c != nil {
-				c.Close()
+		if l.life != nil {
+			l.life.Close()
+		}
+		for _, p := range l.Peers() {
+			if p.Control != nil {
+				p.Control.Close()
 			}
 		}
 		defer l.busy.Wait()

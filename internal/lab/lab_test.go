@@ -63,7 +63,15 @@ func puppet(side string) int {
 			fmt.Fprint(os.Stderr, o.Words)
 			return 7
 		case "up":
-			if err := SetUpLink(o.Addresses); err != nil {
+			err := SetUpLink(o.Addresses)
+			if err == nil && len(o.Onward) > 0 {
+				err = SetUpOnward(o.Onward)
+			}
+			if err != nil {
+				a.Error = err.Error()
+			}
+		case "linked":
+			if err := AwaitLink(); err != nil {
 				a.Error = err.Error()
 			}
 		case "listen":
@@ -83,6 +91,7 @@ type puppetOrder struct {
 	Words     string
 	At        netip.AddrPort
 	Addresses []netip.Prefix
+	Onward    []netip.Prefix
 }
 
 type puppetAnswer struct {
@@ -385,6 +394,10 @@ func TestNetNSNoDescriptorLeaks(t *testing.T) {
 	lab := func() {
 		l, err := Start(scenario.Veth, program)
 		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		if l, err = StartRelayed(program); err != nil {
 			t.Fatal(err)
 		}
 		l.Close()

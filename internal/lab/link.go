@@ -27,6 +27,39 @@ var (
 	loopV6        = netip.MustParsePrefix("::1/128")
 )
 
+// With a relay the ranges are halved: one network for either link.
+var (
+	relayedV4 = relayed{
+		client: netip.MustParsePrefix("198.18.0.1/16"), relay: netip.MustParsePrefix("198.18.128.1/16"),
+		onward: netip.MustParsePrefix("198.19.128.1/16"), server: netip.MustParsePrefix("198.19.0.1/16"),
+	}
+	relayedV6 = relayed{
+		client: netip.MustParsePrefix("2001:2:0:1::1:0:1/64"), relay: netip.MustParsePrefix("2001:2:0:1::2:0:1/64"),
+		onward: netip.MustParsePrefix("2001:2:0:2::1:0:1/64"), server: netip.MustParsePrefix("2001:2:0:2::2:0:1/64"),
+	}
+)
+
+// relayed has the first address of either end of both links.
+type relayed struct{ client, relay, onward, server netip.Prefix }
+
+// Chain has the addresses of a lab with a relay, link by link.
+type Chain struct {
+	Client, Relay  []netip.Prefix // on the link between these two
+	Onward, Server []netip.Prefix // on the relay's link to the server
+}
+
+// RelayedAddresses gives those of a lab with a relay, as many as asked for, in order. The relay has one towards the client.
+func RelayedAddresses(f scenario.Family, clients, onward, servers int) Chain {
+	first := relayedV4
+	if f == scenario.IPv6 {
+		first = relayedV6
+	}
+	return Chain{
+		Client: countUp(first.client, clients), Relay: countUp(first.relay, 1),
+		Onward: countUp(first.onward, onward), Server: countUp(first.server, servers),
+	}
+}
+
 // Addresses gives those of either side, as many as asked for, in order. Without a link the two sides share one address
 // where the server has one, as is usual on loopback (IPv6 has no other there); several of the server's begin apart.
 func Addresses(t scenario.Topology, f scenario.Family, clients, servers int) (client, server []netip.Prefix) {
@@ -56,13 +89,18 @@ func countUp(first netip.Prefix, n int) (out []netip.Prefix) {
 
 // SetUpLink brings lo and the link's end in this process's namespace up and gives it the addresses. It runs in the
 // peer.
-func SetUpLink(addresses []netip.Prefix) error {
+func SetUpLink(addresses []netip.Prefix) error { return setUp(Link, addresses) }
+
+// SetUpOnward does the same with a relay's link to the server.
+func SetUpOnward(addresses []netip.Prefix) error { return setUp(Onward, addresses) }
+
+func setUp(name string, addresses []netip.Prefix) error {
 	if err := up("lo"); err != nil {
 		return err
 	}
-	link, err := netlink.LinkByName(Link)
+	link, err := netlink.LinkByName(name)
 	if err != nil {
-		return fmt.Errorf("link %s: %w", Link, err)
+		return fmt.Errorf("link %s: %w", name, err)
 	}
 	for _, a := range addresses {
 		addr := &netlink.Addr{IPNet: &net.IPNet{
@@ -72,28 +110,39 @@ func SetUpLink(addresses []netip.Prefix) error {
 			addr.Flags = ifaNoDAD // nobody else is on this link: don't wait for duplicate address detection
 		}
 		if err := netlink.AddrAdd(link, addr); err != nil && !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("address %s on %s: %w", a, Link, err)
+			return fmt.Errorf("address %s on %s: %w", a, name, err)
 		}
 	}
-	return up(Link)
+	return up(name)
 }
 
 // upLimit is how long a link may take to come up once both of its ends are.
 const upLimit = 5 * time.Second
 
 // AwaitLink waits until the link's end carries packets: a veth drops them silently until both ends are up, and the
-// first SYN would be sent again a second later.
+// first SYN would be sent again a second later. A relay waits for both of its links.
 func AwaitLink() error {
+	if err := await(Link); err != nil {
+		return err
+	}
+	var none netlink.LinkNotFoundError
+	if _, err := netlink.LinkByName(Onward); errors.As(err, &none) {
+		return nil
+	}
+	return await(Onward)
+}
+
+func await(name string) error {
 	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
-		link, err := netlink.LinkByName(Link)
+		link, err := netlink.LinkByName(name)
 		if err != nil {
-			return fmt.Errorf("link %s: %w", Link, err)
+			return fmt.Errorf("link %s: %w", name, err)
 		}
 		if link.Attrs().OperState == netlink.OperUp {
 			return nil
 		}
 		if time.Since(begun) > upLimit {
-			return fmt.Errorf("link %s is still %s after %v", Link, link.Attrs().OperState, upLimit)
+			return fmt.Errorf("link %s is still %s after %v", name, link.Attrs().OperState, upLimit)
 		}
 	}
 }
