@@ -1,0 +1,125 @@
+//go:build linux
+
+// Package foreign is a server that nobody here wrote: it is started on the server's host, waited for until it listens,
+// asked what it answers, and ended with the side that started it.
+package foreign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"twomsl/internal/record"
+	"twomsl/internal/sample"
+)
+
+// Server is a command that was started.
+type Server struct {
+	line   string
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	err    error // how it ended; read after ended
+	asked  atomic.Bool
+	listen netip.AddrPort
+}
+
+// What the command finds in its environment.
+const (
+	AddressVar = "TWOMSL_ADDRESS"
+	PortVar    = "TWOMSL_PORT"
+)
+
+// Start runs a line by the shell, in this process's namespaces and in a process group of its own. The command finds
+// where it is to listen in AddressVar and PortVar. Its output goes to this process's standard error, where the conductor
+// keeps its end.
+func Start(line string, listen netip.AddrPort) (*Server, error) {
+	s := &Server{line: line, ended: make(chan struct{}), listen: listen}
+	s.cmd = exec.Command("/bin/sh", "-c", line)
+	s.cmd.Env = append(s.cmd.Environ(), AddressVar+"="+listen.Addr().String(), fmt.Sprintf("%s=%d", PortVar, listen.Port()))
+	s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("server.command %q: %w", line, err)
+	}
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.ended)
+	}()
+	return s, nil
+}
+
+const (
+	// listenLimit bounds how long a server may take to listen.
+	listenLimit = 30 * time.Second
+	lookEvery   = 20 * time.Millisecond
+)
+
+// AwaitListening returns once a socket listens where the server was told to. A command that has ended well may have left a
+// daemon behind, which is waited for.
+func (s *Server) AwaitListening(ctx context.Context) error {
+	limit := time.NewTimer(listenLimit)
+	defer limit.Stop()
+	for {
+		there, err := listening(s.listen.Port())
+		if err != nil || there {
+			return err
+		}
+		if err := s.Err(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit.C:
+			return fmt.Errorf("server.command %q: nothing listens at port %d after %v: does it listen at $%s:$%s, or at server.port?",
+				s.line, s.listen.Port(), listenLimit, AddressVar, PortVar)
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// Err tells why a server that has ended by itself did so; nil while it runs, where it went on as a daemon, and once Stop
+// was called.
+func (s *Server) Err() error {
+	select {
+	case <-s.ended:
+	default:
+		return nil
+	}
+	if s.err == nil || s.asked.Load() {
+		return nil
+	}
+	return fmt.Errorf("server.command %q has ended: %w", s.line, s.err)
+}
+
+// Stop ends the command and what it started in its process group. What has left the group ends with the lab.
+func (s *Server) Stop() {
+	s.asked.Store(true)
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		if err := syscall.Kill(-s.cmd.Process.Pid, sig); errors.Is(err, syscall.ESRCH) {
+			return
+		}
+		select {
+		case <-s.ended:
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// listening tells whether a socket of this namespace listens at the port.
+func listening(port uint16) (bool, error) {
+	s, err := sample.NewStates()
+	if err != nil {
+		return false, err
+	}
+	defer s.Close() //nolint:errcheck // only read from
+	var split sample.Split
+	err = s.Split(sample.Filter{BothFamilies: true, LocalPort: port, CountsOnly: true}, &split)
+	return split.Counts[record.Listen] > 0, err
+}
