@@ -11,7 +11,6 @@ import (
 
 	"twomsl/internal/exchange"
 	"twomsl/internal/linux"
-	"twomsl/internal/payload"
 	"twomsl/internal/scenario"
 )
 
@@ -35,6 +34,7 @@ type Client struct {
 
 	firstExhaustion []atomic.Int64 // per tuple: when the first EADDRNOTAVAIL, or EADDRINUSE of bind(), came back
 	workers         []*worker
+	answerer        *answerer // nil: nobody listens on connections that stay open
 	wg              sync.WaitGroup
 	done            chan struct{}
 	err             error // of the first worker that could not work; read after done
@@ -55,6 +55,12 @@ func New(plan Plan) (*Client, error) {
 		}
 		c.workers = append(c.workers, w)
 	}
+	if plan.Answers {
+		if c.answerer, err = newAnswerer(); err != nil {
+			c.closeWorkers()
+			return nil, err
+		}
+	}
 	return c, nil
 }
 
@@ -68,10 +74,7 @@ func prepare(plan Plan) (*Client, error) {
 	}
 	c := &Client{
 		plan: plan, schedule: scenario.NewSchedule(plan.Rate),
-		script: exchange.Script{
-			Opens: true, Request: payload.Request(int64(plan.Request)), Response: payload.Response(int64(plan.Response)),
-			Rounds: plan.rounds(), Silent: plan.Silent, Steps: plan.Steps,
-		},
+		script:  plan.script(),
 		limited: exchange.Limited(plan.Steps), meetsItself: plan.mayMeetItself(),
 		firstExhaustion: make([]atomic.Int64, plan.Tuples()), done: make(chan struct{}),
 	}
@@ -93,6 +96,9 @@ func prepare(plan Plan) (*Client, error) {
 // Start lets the workers go; epoch is when the first connection is meant to start, on CLOCK_MONOTONIC in nanoseconds.
 func (c *Client) Start(epoch int64) {
 	c.epoch = epoch
+	if c.answerer != nil {
+		go c.answerer.run()
+	}
 	for _, w := range c.workers {
 		c.wg.Go(w.run)
 	}
@@ -129,10 +135,24 @@ func (c *Client) Abort(reason string) {
 }
 
 // Release closes the connections that the steps left open. It may be called once Done is closed.
-func (c *Client) Release() {
+func (c *Client) Release() { c.release(func(fd int) { linux.Close(fd) }) }
+
+// Drop is Release without a word to the other side: linger 0 leaves no socket behind, and the RST is for the caller to
+// keep from the wire.
+func (c *Client) Drop() {
+	c.release(func(fd int) {
+		linux.SetLinger(fd, 0)
+		linux.Close(fd)
+	})
+}
+
+func (c *Client) release(end func(fd int)) {
+	if c.answerer != nil {
+		c.answerer.stop()
+	}
 	for _, w := range c.workers {
 		for _, fd := range w.kept {
-			linux.Close(int(fd))
+			end(int(fd))
 		}
 		w.kept = nil
 	}

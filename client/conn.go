@@ -181,6 +181,9 @@ func (w *worker) finish(i int32, r exchange.Result) {
 	}
 	if r == exchange.Kept {
 		w.kept = append(w.kept, c.FD)
+		if w.c.answerer != nil {
+			w.c.answerer.listen(c.FD)
+		}
 	}
 	w.release(i)
 	if r == exchange.ClosedBadly {

@@ -21,6 +21,8 @@ type Engine interface {
 	Progress() Progress
 	Result() (Result, error)
 	Release()
+	// Drop is Release for a host that is to be gone: nothing of the connections stays, and nothing is said.
+	Drop()
 }
 
 // Engines are the names of those that Open knows.

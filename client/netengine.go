@@ -37,6 +37,9 @@ func newNetEngine(plan Plan) (*netEngine, error) {
 	if len(plan.CPUs) > 0 {
 		return nil, errors.New("client plan: goroutines cannot be pinned to processors: leave the list out, or use engine split")
 	}
+	if plan.Answers {
+		return nil, errors.New("client plan: engine net does not go on looking at connections: use engine split to answer on them")
+	}
 	c, err := prepare(plan)
 	if err != nil {
 		return nil, err
@@ -160,10 +163,16 @@ func (e *netEngine) drain() {
 }
 
 // Release closes the connections that the steps left open. It may be called once Done is closed.
-func (e *netEngine) Release() {
+func (e *netEngine) Release() { e.release(-1) }
+
+// Drop is Release with linger 0.
+func (e *netEngine) Drop() { e.release(0) }
+
+func (e *netEngine) release(linger int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range e.kept {
+		_ = c.SetLinger(linger)
 		_ = c.Close()
 	}
 	e.kept = nil

@@ -11,6 +11,8 @@ package client
 import (
 	"net/netip"
 
+	"twomsl/internal/exchange"
+	"twomsl/internal/payload"
 	"twomsl/internal/scenario"
 	"twomsl/internal/teardown"
 )
@@ -34,6 +36,8 @@ type Plan struct {
 	Request     scenario.Size     `json:"request"`
 	Response    scenario.Size     `json:"response"`
 	Rounds      int               `json:"rounds"` // requests per connection; 0: one
+	// Say is what is said instead of Request's own bytes; of the response only the length is then known.
+	Say []byte `json:"say"`
 	// Silent connections say nothing: they go to their steps as soon as connect() was called.
 	Silent bool            `json:"silent"`
 	Steps  []teardown.Step `json:"steps"`
@@ -41,6 +45,8 @@ type Plan struct {
 	LeavesTimeWait bool  `json:"leaves_time_wait"`
 	Meter          int   `json:"meter"` // connections whose bytes are remembered one by one
 	CPUs           []int `json:"cpus"`
+	// Answers tells that connections that stay open say back what they hear.
+	Answers bool `json:"answers"`
 }
 
 // Socket is what each socket is given before connect().
@@ -95,3 +101,15 @@ func (p *Plan) mayMeetItself() bool {
 
 // rounds is how many requests a connection carries.
 func (p *Plan) rounds() int { return max(1, p.Rounds) }
+
+// script is what is said, heard and done on each connection.
+func (p *Plan) script() exchange.Script {
+	s := exchange.Script{
+		Opens: true, Request: payload.Request(int64(p.Request)), Response: payload.Response(int64(p.Response)),
+		Rounds: p.rounds(), Silent: p.Silent, Steps: p.Steps,
+	}
+	if p.Say != nil {
+		s.Request, s.Unknown = p.Say, true
+	}
+	return s
+}

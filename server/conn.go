@@ -16,14 +16,20 @@ type conn struct {
 	live       bool // on its way through the script
 	kept       bool // through with it, and open
 	accepted   int64
+	beat       int64 // when the next heartbeat is due
+	asked      int64 // when the heartbeat went out that has no answer yet; 0: none
 }
 
 // ready carries a connection on as far as it goes without waiting.
 func (w *worker) ready(ev linux.Event) {
 	fd := int(uint32(ev.Data))
 	c := &w.conns[fd]
-	if c.live && c.generation&0x7fffffff == uint32(ev.Data>>32) {
+	switch {
+	case c.generation&0x7fffffff != uint32(ev.Data>>32):
+	case c.live:
 		w.settle(fd, w.talk.Advance(&c.Conn, ev.Readable()))
+	case c.kept && w.s.idle[c.Script()] && ev.Readable():
+		w.hear(fd)
 	}
 }
 
@@ -47,6 +53,9 @@ func (w *worker) settle(fd int, r exchange.Result) {
 		return
 	}
 	w.ok.Store(w.ok.Load() + 1)
+	if c.kept && w.s.idle[c.Script()] {
+		w.keep(fd)
+	}
 }
 
 // leave ends a connection's way through its script; its bytes are final then.

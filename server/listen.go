@@ -16,13 +16,15 @@ type Socket struct {
 	ReuseAddress bool `json:"reuse_address"`
 	ReusePort    bool `json:"reuse_port"`
 	FastOpen     bool `json:"fast_open"`
+	// KeepAlive goes over to what accept() gives (tcp_create_openreq_child).
+	KeepAlive scenario.KeepAlive `json:"keep_alive"`
 }
 
 // SocketOf is what a scenario asks of each listener.
 func SocketOf(s scenario.Scenario) Socket {
 	return Socket{
 		ReuseAddress: s.Server.ReuseAddress != scenario.Off, ReusePort: s.Server.ReusePort != scenario.Off,
-		FastOpen: s.Client.FastOpen.IsOn(),
+		FastOpen: s.Client.FastOpen.IsOn(), KeepAlive: s.Server.KeepAlive,
 	}
 }
 
@@ -47,6 +49,14 @@ var options = []linux.Option[Plan]{
 		Name: "TCP_FASTOPEN", Since: "3.7",
 		Asked: func(p *Plan) bool { return p.Socket.FastOpen },
 		Set:   func(fd int, p *Plan) linux.Errno { return linux.SetFastOpen(fd, p.Backlog) },
+	},
+	{
+		Name: "SO_KEEPALIVE", Since: "2.4",
+		Asked: func(p *Plan) bool { return !p.Socket.KeepAlive.Off() },
+		Set: func(fd int, p *Plan) linux.Errno {
+			k := p.Socket.KeepAlive
+			return linux.SetKeepAlive(fd, k.Idle.Std(), k.Interval.Std(), k.Probes)
+		},
 	},
 }
 

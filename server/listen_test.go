@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,7 @@ var readBack = map[string]struct{ level, option int }{
 	"SO_REUSEPORT": {unix.SOL_SOCKET, unix.SO_REUSEPORT},
 	"IPV6_V6ONLY":  {unix.IPPROTO_IPV6, unix.IPV6_V6ONLY},
 	"TCP_FASTOPEN": {unix.IPPROTO_TCP, unix.TCP_FASTOPEN},
+	"SO_KEEPALIVE": {unix.SOL_SOCKET, unix.SO_KEEPALIVE},
 }
 
 const backlog = 17
@@ -49,6 +51,7 @@ func TestNetNSListenerOptions(t *testing.T) {
 			{ReuseAddress: true}: {"SO_REUSEADDR": 1},
 			{ReusePort: true}:    {"SO_REUSEPORT": 1},
 			{FastOpen: true}:     {"TCP_FASTOPEN": backlog},
+			{KeepAlive: scenario.KeepAlive{Idle: scenario.Duration(time.Second)}}: {"SO_KEEPALIVE": 1},
 			{ReuseAddress: true, ReusePort: true, FastOpen: true}: {
 				"SO_REUSEADDR": 1, "SO_REUSEPORT": 1, "TCP_FASTOPEN": backlog,
 			},
@@ -88,6 +91,11 @@ func TestSocketOf(t *testing.T) {
 	if got := SocketOf(plain); got != (Socket{ReuseAddress: true, ReusePort: true}) {
 		t.Errorf("%+v", got)
 	}
+	plain.Server.KeepAlive = scenario.KeepAlive{Probes: 7}
+	if got := SocketOf(plain); got.KeepAlive != plain.Server.KeepAlive {
+		t.Errorf("%+v", got)
+	}
+	plain.Server.KeepAlive = scenario.KeepAlive{}
 	plain.Server.ReuseAddress, plain.Server.ReusePort, plain.Client.FastOpen = scenario.Off, scenario.Off, scenario.On
 	if got := SocketOf(plain); got != (Socket{FastOpen: true}) {
 		t.Errorf("%+v", got)

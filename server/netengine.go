@@ -35,6 +35,9 @@ func newNetEngine(plan Plan) (*netEngine, error) {
 	if len(plan.CPUs) > 0 {
 		return nil, errors.New("server plan: goroutines cannot be pinned to processors: leave the list out, or use engine split")
 	}
+	if !plan.Heartbeat.Off() {
+		return nil, errors.New("server plan: engine net does not go on looking at connections: use engine split for a heartbeat")
+	}
 	s, err := prepare(plan)
 	if err != nil {
 		return nil, err
@@ -91,6 +94,9 @@ func (e *netEngine) Stop() {
 func (e *netEngine) accept(listener int) {
 	for {
 		tcp, err := e.listeners[listener].AcceptTCP()
+		if err == nil && e.turnsAway(tcp) {
+			continue
+		}
 		if err == nil {
 			at := linux.Nano()
 			tuple, script := e.take(tcp, listener, at)
@@ -102,8 +108,8 @@ func (e *netEngine) accept(listener int) {
 		if closed {
 			return
 		}
-		e.count(tally.Accept, why) // EMFILE and its like: the connection stays queued, so the next round tries again
-		e.pause(time.Millisecond)
+		e.count(tally.Accept, why) // EMFILE and its like: the connection stays queued
+		e.pause(shortageLimit)
 	}
 }
 

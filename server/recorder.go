@@ -31,6 +31,7 @@ type recorder struct {
 	cpuUser    time.Duration
 	cpuSystem  time.Duration
 	foreigners int64 // from addresses that the plan does not know
+	kept       Kept
 }
 
 func newRecorder(p *Plan) recorder {
@@ -137,6 +138,7 @@ type Result struct {
 	// Foreigners came from addresses that the plan does not name.
 	Foreigners int64      `json:"foreigners"`
 	CPU        record.CPU `json:"cpu"`
+	Kept       Kept       `json:"kept"`
 }
 
 // Result merges the workers' recorders, with the ages of TIME_WAIT as they are at the time given (CLOCK_MONOTONIC, ns).
@@ -159,6 +161,7 @@ func (s *Server) Result(at int64) Result {
 		res.Expired += r.expired
 		res.Uncertain += r.uncertain
 		res.Foreigners += r.foreigners
+		res.Kept.merge(&r.kept)
 		res.CPU.UserSeconds += r.cpuUser.Seconds()
 		res.CPU.SystemSeconds += r.cpuSystem.Seconds()
 		r.age(at-s.epoch.Load(), &res)

@@ -31,12 +31,16 @@ type Plan struct {
 	// AcceptDelay is how long a worker waits between one accept() and the next.
 	AcceptDelay scenario.Duration `json:"accept_delay"`
 	// Sources are the addresses that the client uses: tuples are remembered for these.
-	Sources  []netip.Addr      `json:"sources"`
+	Sources []netip.Addr `json:"sources"`
+	// Ignore is the address of somebody who is no client: what comes from there is reset and in no count.
+	Ignore   netip.Addr        `json:"ignore"`
 	Timeout  scenario.Duration `json:"timeout"`
 	Length   scenario.Duration `json:"length"` // of the run, for what is remembered by time
 	Request  scenario.Size     `json:"request"`
 	Response scenario.Size     `json:"response"`
-	Rounds   int               `json:"rounds"` // requests per connection; 0: one
+	Rounds   int               `json:"rounds"`    // requests per connection; 0: one
+	UntilEOF bool              `json:"until_eof"` // as many requests as the client likes, until its FIN; engine split only
+	Think    scenario.Duration `json:"think"`     // how long each response takes
 	Steps    []teardown.Step   `json:"steps"`
 	// Parts have other steps for the connections of some sources.
 	Parts []Part `json:"parts"`
@@ -44,6 +48,8 @@ type Plan struct {
 	LeavesTimeWait bool  `json:"leaves_time_wait"`
 	Meter          int   `json:"meter"` // connections whose bytes are remembered one by one
 	CPUs           []int `json:"cpus"`
+	// Heartbeat is asked on connections whose steps end in teardown.Idle.
+	Heartbeat scenario.Heartbeat `json:"heartbeat"`
 	// LifeLeast and LifeMost are how long a TIME_WAIT stands, at least and at most.
 	LifeLeast scenario.Duration `json:"life_least"`
 	LifeMost  scenario.Duration `json:"life_most"`
@@ -64,8 +70,9 @@ type Server struct {
 	plan    Plan
 	scripts []exchange.Script // the first is Plan.Steps', then one for each part
 	leaves  []bool            // by script: LeavesTimeWait
+	idle    []bool            // by script: its connections are looked at for as long as they stay open
 	parts   []int             // by source: its script
-	limited bool              // a step has a time limit of its own
+	limited bool              // a step has a time limit of its own, or an answer its time
 	sources map[netip.Addr]int
 	gate    atomic.Int64
 
@@ -115,7 +122,7 @@ func prepare(plan Plan) (*Server, error) {
 func (s *Server) layOutScripts() error {
 	whole := exchange.Script{
 		Request: payload.Request(int64(s.plan.Request)), Response: payload.Response(int64(s.plan.Response)),
-		Rounds: max(1, s.plan.Rounds), Steps: s.plan.Steps,
+		Rounds: max(1, s.plan.Rounds), UntilEOF: s.plan.UntilEOF, Think: s.plan.Think.Std(), Steps: s.plan.Steps,
 	}
 	s.scripts, s.leaves = []exchange.Script{whole}, []bool{s.plan.LeavesTimeWait}
 	for i, part := range s.plan.Parts {
@@ -130,7 +137,8 @@ func (s *Server) layOutScripts() error {
 		}
 	}
 	for _, script := range s.scripts {
-		s.limited = s.limited || exchange.Limited(script.Steps)
+		s.limited = s.limited || exchange.Limited(script.Steps) || script.Think > 0
+		s.idle = append(s.idle, exchange.Idles(script.Steps))
 	}
 	return nil
 }

@@ -34,10 +34,13 @@ type worker struct {
 	conns     []conn // by descriptor
 	open      int    // connections on their way
 	swept     int64
+	beaten    int64 // when heartbeats were last looked after
 	accepts   int64 // when the next accept() may be, with a delay between them
+	short     shortage
 	from      linux.Sockaddr
 	rec       recorder
 	talk      exchange.Worker
+	ignored   []ignored // the oldest first
 
 	// Running totals, written by this worker alone and read by anyone.
 	_                  [64]byte
@@ -95,14 +98,20 @@ func (w *worker) run() {
 		}
 		for i := range n {
 			if ev := w.poller.Event(i); ev.Data&listenerBit != 0 {
-				w.accept(int(ev.Data&^listenerBit), acceptBatch)
+				if !w.short.is {
+					w.accept(int(ev.Data&^listenerBit), acceptBatch)
+				}
 			} else {
 				w.ready(ev)
 			}
 		}
 		w.acceptSlowly()
+		w.tryAgain(linux.Nano())
 		w.sweep(linux.Nano())
+		w.beat(linux.Nano())
+		w.turnAway(linux.Nano() - int64(ignoredFor))
 	}
+	w.turnAway(linux.Nano())
 	w.giveUp()
 	u, s := linux.ThreadCPU()
 	w.rec.cpuUser, w.rec.cpuSystem = u-user, s-system
@@ -111,7 +120,7 @@ func (w *worker) run() {
 // patience is how long the worker may wait for events.
 func (w *worker) patience() time.Duration {
 	if w.s.plan.AcceptDelay == 0 {
-		return longestWait
+		return longestWait // a shortage lasts longer
 	}
 	return min(longestWait, max(0, time.Duration(w.accepts-linux.Nano())))
 }
@@ -119,7 +128,7 @@ func (w *worker) patience() time.Duration {
 // acceptSlowly takes one connection at each listener and then none for a while, like a server that is busy otherwise.
 func (w *worker) acceptSlowly() {
 	now := linux.Nano()
-	if w.s.plan.AcceptDelay == 0 || now < w.accepts {
+	if w.s.plan.AcceptDelay == 0 || now < w.accepts || w.short.is {
 		return
 	}
 	w.accepts = now + int64(w.s.plan.AcceptDelay)
@@ -134,14 +143,18 @@ func (w *worker) accept(listener, most int) {
 		fd, e := linux.Accept(w.listeners[listener], &w.from)
 		switch e {
 		case 0:
+			if w.s.ignores(w.from.AddrPort()) {
+				w.ignored = append(w.ignored, ignored{fd, linux.Nano()})
+				continue
+			}
 			w.take(fd, listener)
 		case linux.EAGAIN:
 			return
 		case linux.ECONNABORTED: // gone before it was accepted
 			w.rec.tally.Add(tally.Accept, tally.Errno(e))
-		default: // EMFILE and its like: the connection stays queued, so the next round tries again
+		default: // EMFILE and its like: the connection stays queued
 			w.rec.tally.Add(tally.Accept, tally.Errno(e))
-			time.Sleep(time.Millisecond)
+			w.runShort(linux.Nano())
 			return
 		}
 	}

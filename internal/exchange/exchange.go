@@ -7,6 +7,7 @@ package exchange
 
 import (
 	"sync/atomic"
+	"time"
 
 	"twomsl/internal/linux"
 	"twomsl/internal/payload"
@@ -20,10 +21,16 @@ type Script struct {
 	Opens    bool
 	Request  payload.Payload
 	Response payload.Payload
-	// Rounds is how many requests a connection carries. Silent connections carry none.
-	Rounds int
-	Silent bool
-	Steps  []teardown.Step
+	// Unknown tells that of what the other side says only the length is known: a server that nobody here wrote.
+	Unknown bool
+	// Rounds is how many requests a connection carries. Silent connections carry none. UntilEOF is as many as the peer
+	// likes: its FIN between two of them ends the exchange.
+	Rounds   int
+	UntilEOF bool
+	Silent   bool
+	// Think is how long a side that answers takes for each answer.
+	Think time.Duration
+	Steps []teardown.Step
 }
 
 // say and hear are the bytes of one round.
@@ -61,6 +68,11 @@ func Limited(steps []teardown.Step) bool {
 	return false
 }
 
+// Idles tells whether the connection stays open in the end, and is looked at.
+func Idles(steps []teardown.Step) bool {
+	return len(steps) > 0 && steps[len(steps)-1].Op == teardown.Idle
+}
+
 // stage is where a connection stands in its script.
 type stage uint8
 
@@ -85,6 +97,7 @@ type Conn struct {
 	stage    stage
 	op       uint8
 	gone     bool // the peer ended it first, by FIN or by RST
+	thought  bool // the answer of this round is ready
 }
 
 // Begin puts a connection at the beginning of a worker's n-th script.
@@ -168,9 +181,12 @@ func (w *Worker) Advance(c *Conn, readable bool) Result {
 			}
 			continue
 		case saying:
+			if c.thinks(s) {
+				return Waiting
+			}
 			r = w.say(c, s)
 		case hearing:
-			if !readable {
+			if !readable && len(s.hear()) > 0 {
 				return Waiting
 			}
 			r = w.hear(c, s)
@@ -181,6 +197,22 @@ func (w *Worker) Advance(c *Conn, readable bool) Result {
 			return r
 		}
 	}
+}
+
+// thinks tells whether the answer is not ready yet. Nothing wakes a connection that thinks: see Overdue.
+func (c *Conn) thinks(s *Script) bool {
+	if s.Think == 0 || s.Opens || c.thought {
+		return false
+	}
+	now := linux.Nano()
+	if c.limit == 0 {
+		c.limit = now + int64(s.Think)
+	}
+	if now < c.limit {
+		return true
+	}
+	c.thought, c.limit = true, 0
+	return false
 }
 
 // done is a stage that is over: the next one follows.
@@ -208,13 +240,16 @@ func (w *Worker) hear(c *Conn, s *Script) Result {
 			return Waiting
 		case e != 0:
 			return w.Broke(tally.Read, tally.Errno(e))
+		case n == 0 && s.UntilEOF && c.moved == 0:
+			c.stage = ending // where the steps see it, too
+			return done
 		case n == 0:
 			w.EOFs++
 			return w.Broke(tally.Read, tally.ShortRead)
 		}
 		c.Read += int64(n)
 		w.Read += int64(n)
-		if !want.Matches(int(c.moved), w.Buf[:n]) {
+		if !s.expects(int(c.moved), w.Buf[:n]) {
 			return w.Broke(tally.Read, tally.WrongBytes)
 		}
 		c.moved += int32(n)
@@ -226,10 +261,19 @@ func (w *Worker) hear(c *Conn, s *Script) Result {
 	return done
 }
 
+// expects tells whether got is what the other side is to say from offset on.
+func (s *Script) expects(offset int, got []byte) bool {
+	want := s.hear()
+	if s.Unknown {
+		return offset+len(got) <= len(want)
+	}
+	return want.Matches(offset, got)
+}
+
 // more is how many bytes are read beyond those that are meant to come: one, to find out that too many came, unless it is
-// what the steps are to leave unread.
+// what the steps are to leave unread, or what is said once the exchange is over.
 func (s *Script) more() int {
-	if len(s.Steps) > 0 && s.Steps[0].Op == teardown.AwaitData {
+	if len(s.Steps) > 0 && s.Steps[0].Op == teardown.AwaitData || Idles(s.Steps) {
 		return 0
 	}
 	return 1
@@ -237,11 +281,11 @@ func (s *Script) more() int {
 
 // turn ends half a round; last tells that it was the second half.
 func (w *Worker) turn(c *Conn, s *Script, last bool) {
-	c.moved = 0
+	c.moved, c.thought = 0, false
 	if last {
 		c.round++
 	}
-	if int(c.round) >= s.Rounds {
+	if int(c.round) >= s.Rounds && !s.UntilEOF {
 		c.stage = ending
 	}
 }

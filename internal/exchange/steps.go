@@ -37,7 +37,7 @@ func (w *Worker) steps(c *Conn, s *Script) Result {
 			if c.Number >= w.Gate.Load() {
 				return Waiting
 			}
-		case teardown.Stay:
+		case teardown.Stay, teardown.Idle:
 			return Kept
 		case teardown.Close:
 			return w.close(c, s)
@@ -134,8 +134,11 @@ func (w *Worker) reset(c *Conn, e linux.Errno) {
 // Overdue tells whether the step under way has passed its own time limit.
 func (c *Conn) Overdue(now int64) bool { return c.limit != 0 && now >= c.limit }
 
-// Skip gives up the step under way, counts that, and goes on.
+// Skip gives up the step under way, counts that, and goes on; who was thinking has an answer now.
 func (w *Worker) Skip(c *Conn) Result {
+	if c.stage == saying {
+		return w.Advance(c, true)
+	}
 	w.Tally.Add(tally.Close, tally.GaveUp)
 	c.next()
 	return w.steps(c, &w.Scripts[c.script])

@@ -55,7 +55,7 @@ func (t *Talk) Run(ctx context.Context) Result {
 	defer stop()
 	_ = t.Conn.SetDeadline(t.Until) // what it fails for, the next call fails for too
 	t.buf = make([]byte, min(max(len(t.Script.hear())+1, leastBuffer), mostBuffer))
-	if r := t.rounds(); r != done {
+	if r := t.rounds(ctx); r != done {
 		return r
 	}
 	for _, step := range t.Script.Steps {
@@ -67,14 +67,14 @@ func (t *Talk) Run(ctx context.Context) Result {
 }
 
 // rounds says and hears what the script has.
-func (t *Talk) rounds() Result {
+func (t *Talk) rounds(ctx context.Context) Result {
 	s := t.Script
 	if s.Silent {
 		return done
 	}
 	halves := [2]func() Result{t.say, t.hear}
 	if !s.Opens {
-		halves = [2]func() Result{t.hear, t.say}
+		halves = [2]func() Result{t.hear, func() Result { return t.answer(ctx) }}
 	}
 	for range s.Rounds {
 		for _, half := range halves {
@@ -84,6 +84,20 @@ func (t *Talk) rounds() Result {
 		}
 	}
 	return done
+}
+
+// answer is say after some thought, which ends with the connection's time at the latest: the write then tells.
+func (t *Talk) answer(ctx context.Context) Result {
+	if t.Script.Think > 0 {
+		timer := time.NewTimer(min(t.Script.Think, time.Until(t.Until)))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return Interrupted
+		}
+	}
+	return t.say()
 }
 
 func (t *Talk) say() Result { return t.write(tally.Write, t.Script.say()) }
@@ -112,7 +126,7 @@ func (t *Talk) hear() Result {
 			return t.broke(tally.Read, err)
 		case err != nil:
 			return t.broke(tally.Read, err)
-		case !want.Matches(got, t.buf[:n]):
+		case !t.Script.expects(got, t.buf[:n]):
 			t.Phase, t.Why = tally.Read, tally.WrongBytes
 			return Broken
 		}
@@ -174,7 +188,7 @@ func (t *Talk) step(ctx context.Context, step teardown.Step) Result {
 		return t.readEOF(step)
 	case teardown.Gate:
 		return t.gate(ctx)
-	case teardown.Stay:
+	case teardown.Stay, teardown.Idle:
 		return t.keep()
 	case teardown.Close:
 		return t.close()

@@ -16,11 +16,13 @@ import (
 	"time"
 
 	"twomsl/client"
+	"twomsl/internal/foreign"
 	"twomsl/internal/lab"
 	"twomsl/internal/linux"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
 	"twomsl/internal/sysctl"
+	"twomsl/relay"
 	"twomsl/server"
 )
 
@@ -33,11 +35,19 @@ type agent struct {
 	client   client.Engine
 	groups   []client.Engine
 	server   server.Engine
-	sampler  *sampler
-	before   map[string]uint64 // counters at the start
-	epoch    int64
-	settings string            // where they are read and written
-	defaults map[string]string // what they were when the conductor said hello
+	relay    *relay.Relay
+	foreign  *foreign.Server
+	// foreignCPU is what it had used at the start
+	foreignCPU record.CPU
+	sampler    *sampler
+	onward     *sampler // of a relay's sockets that face the server; nil elsewhere
+	counters   *sample.CounterFiles
+	before     map[string]uint64 // counters at the start
+	last       map[string]uint64 // counters when the host vanished; nil: it has not
+	epoch      int64
+	settings   string            // where they are read and written
+	defaults   map[string]string // what they were when the conductor said hello
+	canary     canary
 }
 
 // procSys is where settings are read and written; its net part follows the process's namespace.
@@ -71,6 +81,7 @@ func Serve(conn net.Conn) error {
 	}()
 	err := s.Serve(&once{conn: conn, gone: gone})
 	a.end()
+	a.canary.end()
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -111,15 +122,21 @@ func (a *agent) routes() http.Handler {
 	route(mux, "linked", a.linked)
 	route(mux, "sysctls", a.sysctls)
 	route(mux, "prepare", a.prepare)
+	route(mux, "learn", a.learn)
 	route(mux, "start", a.start)
 	route(mux, "progress", a.progress)
 	route(mux, "limit", a.limit)
 	route(mux, "gate", a.gate)
+	route(mux, "aging", a.aging)
+	route(mux, "renew", a.renew)
 	route(mux, "holds", a.holds)
+	route(mux, "track", a.track)
 	route(mux, "stop", a.stop)
+	route(mux, "vanish", a.vanish)
 	route(mux, "standing", a.standing)
 	route(mux, "split", a.split)
 	route(mux, "finish", a.finish)
+	a.canary.routes(mux)
 	return mux
 }
 
@@ -180,6 +197,9 @@ func (a *agent) network(_ context.Context, n Network) (none, error) {
 	if err := lab.SetUpLink(n.Addresses); err != nil {
 		return none{}, err
 	}
+	if len(n.Onward) > 0 {
+		return none{}, lab.SetUpOnward(n.Onward)
+	}
 	if n.Buffered && n.Link.Rate == 0 { // a link with a rate has its queue
 		return none{}, lab.Buffer()
 	}
@@ -197,7 +217,7 @@ func (a *agent) sysctls(_ context.Context, s Settings) (record.Sysctls, error) {
 	return sysctl.Carry(a.settings, s.Settings, s.Recipe, defaults), nil
 }
 
-func (a *agent) prepare(_ context.Context, p Prepare) (Ready, error) {
+func (a *agent) prepare(ctx context.Context, p Prepare) (Ready, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.tried {
@@ -207,20 +227,27 @@ func (a *agent) prepare(_ context.Context, p Prepare) (Ready, error) {
 		return Ready{}, err
 	}
 	a.tried = true
-	if _, _, err := linux.NoFile(); err != nil {
+	if err := linux.LimitNoFile(p.Descriptors); err != nil {
 		return Ready{}, err
 	}
-	workers, err := a.open(p)
+	workers, err := a.open(ctx, p)
 	if err != nil {
 		return Ready{}, err
 	}
 	// A worker sits in its system calls with its processor; the runtime needs two more for the sampler and the control.
 	runtime.GOMAXPROCS(workers + 2)
+	if p.Part {
+		a.prepared = true
+		return Ready{Resident: a.resident()}, nil
+	}
 	if a.sampler, err = newSampler(p.Watch, a.tallied); err != nil {
 		return Ready{}, err
 	}
+	if err := a.watchOnward(p); err != nil {
+		return Ready{}, err
+	}
 	a.prepared = true
-	ready := Ready{}
+	ready := Ready{Resident: a.resident()}
 	if ready.Effective, err = sysctl.Snapshot(a.settings); err != nil {
 		return Ready{}, err
 	}
@@ -229,20 +256,29 @@ func (a *agent) prepare(_ context.Context, p Prepare) (Ready, error) {
 			ready.Offloads = nil // reported as unmeasured
 		}
 	}
-	return ready, nil
+	return ready, a.runShort(p.OpenFiles)
 }
 
 // open makes the engines, and tells how many threads they drive.
-func (a *agent) open(p Prepare) (workers int, err error) {
+func (a *agent) open(ctx context.Context, p Prepare) (workers int, err error) {
 	if p.Client != nil {
 		workers += p.Client.Workers
-		if a.client, err = client.Open(*p.Client); err != nil {
+		if a.client, err = openClient(p); err != nil {
 			return 0, err
 		}
 	}
 	if p.Server != nil {
 		workers += p.Server.Workers
-		if a.server, err = server.Open(*p.Server); err != nil {
+		if a.server, err = openServer(p); err != nil {
+			return 0, err
+		}
+	}
+	if err := a.startForeign(ctx, p.Foreign); err != nil {
+		return 0, err
+	}
+	if p.Relay != nil {
+		workers += 2 // and another sampler
+		if a.relay, err = relay.New(*p.Relay); err != nil {
 			return 0, err
 		}
 	}
@@ -263,25 +299,6 @@ func (a *agent) clients() []client.Engine {
 		return a.groups
 	}
 	return append([]client.Engine{a.client}, a.groups...)
-}
-
-// tallied gives the running totals that a sample carries.
-func (a *agent) tallied() Progress {
-	switch {
-	case a.client != nil:
-		p := a.client.Progress()
-		return Progress{Opened: p.Opened, OK: p.OK, Failed: p.Failed, Exhausted: p.Exhausted, Done: closed(a.client.Done())}
-	case a.server != nil:
-		p := a.server.Progress()
-		return Progress{Opened: p.Opened, OK: p.OK, Failed: p.Failed, Done: closed(a.server.Done())}
-	}
-	all := Progress{Done: true}
-	for _, g := range a.groups {
-		p := g.Progress()
-		all.Opened, all.OK, all.Failed = all.Opened+p.Opened, all.OK+p.OK, all.Failed+p.Failed
-		all.Done = all.Done && closed(g.Done())
-	}
-	return all
 }
 
 func closed(c <-chan struct{}) bool {
@@ -316,13 +333,25 @@ func (a *agent) start(_ context.Context, s Start) (none, error) {
 		return none{}, fmt.Errorf("start: epoch %d is no moment of CLOCK_MONOTONIC", s.Epoch)
 	}
 	var err error
-	if a.before, err = sample.Counters(procSelf); err != nil {
-		return none{}, err
+	if a.counters != nil { // the side's first process; the others only open and hold
+		if a.before, err = a.counters.Read(); err != nil {
+			return none{}, err
+		}
+	}
+	if a.foreign != nil {
+		if a.foreignCPU, err = foreign.CPU(); err != nil {
+			return none{}, err
+		}
 	}
 	a.mu.Lock()
 	a.started, a.epoch = true, s.Epoch
 	a.mu.Unlock()
-	a.sampler.start(s.Epoch)
+	for _, one := range a.samplers() {
+		one.start(s.Epoch)
+	}
+	if a.relay != nil {
+		a.relay.Start(s.Epoch)
+	}
 	if a.server != nil {
 		a.server.Start(s.Epoch)
 	}
@@ -340,11 +369,13 @@ func (a *agent) progress(_ context.Context, s Since) (Progress, error) {
 	for _, g := range a.groups {
 		p.Groups = append(p.Groups, g.Progress())
 	}
-	if err := a.loadErr(); err != nil {
+	if err := a.loadErr(); err != nil || a.sampler == nil {
 		return p, err
 	}
 	samples, err := a.sampler.since(s.After)
-	p.Samples = samples
+	if p.Samples = samples; err == nil && a.onward != nil {
+		p.Onward, err = a.onward.since(s.AfterOnward)
+	}
 	return p, err
 }
 
@@ -353,50 +384,18 @@ func (a *agent) loadErr() error {
 	if a.server != nil && closed(a.server.Done()) && a.server.Err() != nil {
 		return a.server.Err()
 	}
+	if a.relay != nil && closed(a.relay.Done()) && a.relay.Err() != nil {
+		return a.relay.Err()
+	}
 	for _, c := range a.clients() {
 		if closed(c.Done()) && c.Err() != nil {
 			return c.Err()
 		}
 	}
+	if a.foreign != nil {
+		return a.foreign.Err()
+	}
 	return nil
-}
-
-// group gives the n-th group.
-func (a *agent) group(n int) (client.Engine, error) {
-	if n < 0 || n >= len(a.groups) {
-		return nil, fmt.Errorf("group %d of %d", n, len(a.groups))
-	}
-	return a.groups[n], nil
-}
-
-func (a *agent) limit(_ context.Context, l Limit) (none, error) {
-	if err := a.ready(true); err != nil {
-		return none{}, err
-	}
-	c := a.client
-	if l.Group != nil {
-		var err error
-		if c, err = a.group(*l.Group); err != nil {
-			return none{}, err
-		}
-	}
-	if c == nil {
-		return none{}, errors.New("limit: only a client opens connections")
-	}
-	c.SetLimit(l.N)
-	return none{}, nil
-}
-
-func (a *agent) gate(_ context.Context, g Gate) (none, error) {
-	if err := a.ready(true); err != nil {
-		return none{}, err
-	}
-	c, err := a.group(g.Group)
-	if err != nil {
-		return none{}, err
-	}
-	c.SetGate(g.N)
-	return none{}, nil
 }
 
 func (a *agent) stop(_ context.Context, s Stop) (none, error) {
@@ -409,20 +408,6 @@ func (a *agent) stop(_ context.Context, s Stop) (none, error) {
 	return none{}, nil
 }
 
-func (a *agent) standing(context.Context, none) (Standing, error) {
-	if err := a.ready(true); err != nil {
-		return Standing{}, err
-	}
-	return a.sampler.standing()
-}
-
-func (a *agent) split(context.Context, none) (none, error) {
-	if err := a.ready(true); err != nil {
-		return none{}, err
-	}
-	return none{}, a.sampler.splitNow()
-}
-
 // end stops whatever runs; the process is about to leave.
 func (a *agent) end() {
 	a.mu.Lock()
@@ -433,7 +418,16 @@ func (a *agent) end() {
 	if a.server != nil {
 		a.server.Stop()
 	}
-	if a.started {
-		a.sampler.stop() //nolint:errcheck // nobody is left to be told
+	if a.foreign != nil {
+		a.foreign.Stop()
 	}
+	if a.relay != nil {
+		a.relay.Stop()
+	}
+	if a.started {
+		for _, one := range a.samplers() {
+			one.stop() //nolint:errcheck // nobody is left to be told
+		}
+	}
+	a.closeCounters()
 }

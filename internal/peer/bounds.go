@@ -12,6 +12,7 @@ import (
 	"twomsl/client"
 	"twomsl/internal/scenario"
 	"twomsl/internal/teardown"
+	"twomsl/relay"
 	"twomsl/server"
 )
 
@@ -29,16 +30,28 @@ const (
 	mostGroups      = 64
 	mostRounds      = 1 << 20
 	mostMetered     = 1 << 20
+	mostOpenFiles   = 1 << 30
+	mostProcesses   = 64
+	mostDescriptors = 1 << 30
 )
 
 // check says what is wrong with what is asked for.
 func (p *Prepare) check() error {
-	if p.Client == nil && p.Server == nil && len(p.Groups) == 0 || p.Client != nil && p.Server != nil {
-		return errors.New("prepare: either a client's plan or a server's is needed")
+	serves := p.Server != nil || p.Foreign != nil
+	alone := 0
+	for _, one := range []bool{p.Client != nil, serves, p.Relay != nil} {
+		if one {
+			alone++
+		}
+	}
+	if alone == 0 && len(p.Groups) == 0 || alone > 1 || p.Server != nil && p.Foreign != nil {
+		return errors.New("prepare: either a client's plan or a server's is needed, or a relay's alone")
 	}
 	var b bounds
 	b.in("watch.tuples", len(p.Watch.Tuples), 0, mostTuples)
 	b.in("groups", len(p.Groups), 0, mostGroups)
+	b.in("open_files", p.OpenFiles, 0, mostOpenFiles)
+	b.crew(p)
 	if p.Client != nil {
 		b.client(p.Client)
 	}
@@ -48,7 +61,44 @@ func (p *Prepare) check() error {
 	if p.Server != nil {
 		b.server(p.Server)
 	}
+	if f := p.Foreign; f != nil && (f.Command == "" || !f.Listen.IsValid() || f.Listen.Port() == 0) {
+		b.bad("foreign: a command and where it is to listen are needed")
+	}
+	if p.Relay != nil {
+		b.in("onward.tuples", len(p.Onward.Tuples), 0, mostTuples)
+		b.relay(p.Relay)
+	}
 	return b.err
+}
+
+// crew: what is shared out keeps its connections, since how a TIME_WAIT came to its end is not added up.
+func (b *bounds) crew(p *Prepare) {
+	b.in("processes", p.Processes, 0, mostProcesses)
+	b.in("descriptors", p.Descriptors, 0, mostDescriptors)
+	if p.Processes < 2 {
+		return
+	}
+	switch {
+	case p.Part || len(p.Groups) > 0 || p.Program.Path == "" || p.Relay != nil:
+		b.bad("processes: a part, groups, a relay, or a program without a path cannot be shared out")
+	case p.Client != nil && !teardown.Keeps(p.Client.Steps), p.Server != nil && !teardown.Keeps(p.Server.Steps):
+		b.bad("processes: only connections that are kept can be shared out")
+	case p.Client != nil && p.Client.Connections > 0 && p.Client.Connections < int64(p.Processes):
+		b.bad("processes: %d for %d connections", p.Processes, p.Client.Connections)
+	}
+}
+
+func (b *bounds) relay(r *relay.Plan) {
+	b.addressPorts("listen", []netip.AddrPort{r.Listen})
+	b.addresses("sources", r.Sources)
+	b.in("destinations", len(r.Destinations), 1, mostAddresses)
+	b.addressPorts("destinations", r.Destinations)
+	b.in("tuples", len(r.Sources)*len(r.Destinations), 1, mostTuples)
+	b.in("pool", r.Pool, 0, mostConcurrency)
+	b.in("rounds", r.Rounds, 0, mostRounds)
+	b.length("timeout", r.Timeout)
+	b.exchange(r.Request, r.Response, r.ClientSteps, nil)
+	b.steps(r.ServerSteps)
 }
 
 func (b *bounds) client(c *client.Plan) {
@@ -74,6 +124,9 @@ func (b *bounds) server(s *server.Plan) {
 	b.in("meter", s.Meter, 0, mostMetered)
 	b.in("parts", len(s.Parts), 0, mostGroups)
 	b.length("length", s.Length)
+	if s.Think < 0 || s.Think > longest {
+		b.bad("think: %v is not possible, allowed is up to %v", s.Think, longest)
+	}
 	b.length("timeout", s.Timeout)
 	b.exchange(s.Request, s.Response, s.Steps, s.CPUs)
 	for _, part := range s.Parts {
@@ -131,7 +184,7 @@ func (b *bounds) exchange(request, response scenario.Size, steps []teardown.Step
 func (b *bounds) steps(steps []teardown.Step) {
 	b.in("steps", len(steps), 1, mostSteps)
 	for _, s := range steps {
-		if s.Op < teardown.Linger || s.Op > teardown.Stay || s.Seconds < -1 || s.Bytes < 0 || s.Within < 0 {
+		if s.Op < teardown.Linger || s.Op > teardown.Idle || s.Seconds < -1 || s.Bytes < 0 || s.Within < 0 {
 			b.bad("steps: %+v is none", s)
 		}
 	}

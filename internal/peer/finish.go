@@ -26,27 +26,43 @@ func (a *agent) finish(ctx context.Context, f Finish) (Result, error) {
 			return Result{}, err
 		}
 	}
-	res := Result{}
+	res := Result{Resident: a.resident()}
 	at := linux.Nano()
-	if err := a.sampler.splitNow(); err != nil {
-		return Result{}, err
+	if a.sampler != nil {
+		if err := a.lastLook(&res); err != nil {
+			return Result{}, err
+		}
 	}
-	after, err := sample.Counters(procSelf)
-	if err != nil {
-		return Result{}, err
-	}
-	res.Counters = sample.Diff(a.before, after)
-	if err := a.sampler.stop(); err != nil {
-		return Result{}, err
-	}
-	a.sampler.tell(&res)
 	if err := a.finishClients(&res, f, at); err != nil {
 		return res, err
+	}
+	if a.foreign != nil {
+		if err := a.finishForeign(&res); err != nil {
+			return res, err
+		}
+	}
+	if a.relay != nil {
+		return res, a.finishRelay(ctx, &res)
 	}
 	if a.server != nil {
 		return res, a.finishServer(ctx, &res, at)
 	}
 	return res, nil
+}
+
+// lastLook counts everything once more. What moved after the host vanished is nobody's.
+func (a *agent) lastLook(res *Result) (err error) {
+	if err = a.splitNow(); err != nil {
+		return err
+	}
+	after := a.last
+	if after == nil {
+		if after, err = a.counters.Read(); err != nil {
+			return err
+		}
+	}
+	res.Counters = sample.Diff(a.before, after)
+	return a.endSamples(res)
 }
 
 // finishClients gathers what the clients came to. What they left open stays so until the process ends: the other side has

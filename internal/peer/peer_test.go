@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ import (
 	"twomsl/internal/scenario"
 	"twomsl/internal/sysctl"
 	"twomsl/internal/teardown"
+	"twomsl/relay"
 	"twomsl/server"
 )
 
@@ -131,6 +133,7 @@ func asks(p *pair, r *Remote, plan Prepare) map[string]func(context.Context) err
 		"stop":     func(ctx context.Context) error { return r.Stop(ctx, "after") },
 		"standing": func(ctx context.Context) error { _, err := r.Standing(ctx); return err },
 		"split":    r.Split,
+		"vanish":   func(ctx context.Context) error { return r.Vanish(ctx, Vanish{}) },
 		"finish":   func(ctx context.Context) error { _, err := r.Finish(ctx, Finish{}); return err },
 	}
 }
@@ -153,7 +156,7 @@ func TestNetNSProtocol(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	cdo, sdo := asks(p, p.client, p.clientPlan(t)), asks(p, p.server, p.serverPlan(t))
-	late := []string{"start", "progress", "stop", "standing", "split", "finish", "limit", "gate"}
+	late := []string{"start", "progress", "stop", "standing", "split", "finish", "limit", "gate", "vanish"}
 	refuses(t, p.client, cdo, "nothing is prepared", late...)
 	for _, do := range []map[string]func(context.Context) error{sdo, cdo} {
 		if err := do["prepare"](t.Context()); err != nil {
@@ -337,7 +340,31 @@ func TestPrepareBounds(t *testing.T) {
 			}
 		}
 	}
-	for _, plan := range []Prepare{{}, {Client: &client.Plan{}, Server: &server.Plan{}}} {
+	for name, change := range map[string]func(r *relay.Plan){
+		"listen":                func(r *relay.Plan) { r.Listen = netip.AddrPort{} },
+		"sources: 0":            func(r *relay.Plan) { r.Sources = nil },
+		"destinations":          func(r *relay.Plan) { r.Destinations = make([]netip.AddrPort, 1) },
+		"pool":                  func(r *relay.Plan) { r.Pool = 1 << 40 },
+		"rounds":                func(r *relay.Plan) { r.Rounds = -1 },
+		"timeout":               func(r *relay.Plan) { r.Timeout = 0 },
+		"payload":               func(r *relay.Plan) { r.Response = 1 << 60 },
+		"steps: 0":              func(r *relay.Plan) { r.ServerSteps = nil },
+		"steps: {Op:0 Seconds:": func(r *relay.Plan) { r.ClientSteps = make([]teardown.Step, 1) },
+		"":                      func(*relay.Plan) {},
+	} {
+		s := p.serverPlan(t).Server
+		plan := relay.Plan{
+			Listen: s.Listen[0], Sources: s.Sources, Destinations: s.Listen, Timeout: s.Timeout, Request: 1, Response: 1,
+			ClientSteps: s.Steps, ServerSteps: s.Steps,
+		}
+		change(&plan)
+		if err := (&Prepare{Relay: &plan}).check(); (err == nil) != (name == "") || err != nil && !strings.Contains(err.Error(), name) {
+			t.Errorf("relay, %q: %v", name, err)
+		}
+	}
+	for _, plan := range []Prepare{
+		{}, {Client: &client.Plan{}, Server: &server.Plan{}}, {Client: &client.Plan{}, Relay: &relay.Plan{}},
+	} {
 		if err := plan.check(); err == nil || !strings.Contains(err.Error(), "either") {
 			t.Errorf("%+v: %v", plan, err)
 		}
@@ -404,9 +431,12 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"POST", "start", `{"epoch":"x"}`, 400, "cannot unmarshal string"},
 		{"POST", "prepare", `{"client":{"rate":"fast"}}`, 400, "fast"},
 		{"POST", "prepare", `{}`, 500, "either a client's plan"},
+		{"POST", "aging", `{}`, 500, "nothing is prepared"},
+		{"POST", "renew", `{"ends":[{"local":"x","remote":"y"}]}`, 400, "renew"},
+		{"POST", "renew", `{}`, 500, "nothing is prepared"},
 		{"POST", "nothing", "{}", 404, ""},
 		{"GET", "hello", "", 405, ""},
-		{"POST", "hello", "{}", 200, `"version":3`},
+		{"POST", "hello", "{}", 200, fmt.Sprintf(`"version":%d`, Version)},
 	} {
 		req, err := http.NewRequest(c.method, "http://peer/v1/"+c.route, strings.NewReader(c.body))
 		if err != nil {
@@ -463,7 +493,7 @@ func TestRemoteJudgesAnswers(t *testing.T) {
 		status     int
 		body, want string
 	}{
-		{200, `{"version":99}`, "version 99 of the control protocol, this program 3"},
+		{200, `{"version":99}`, fmt.Sprint("version 99 of the control protocol, this program ", Version)},
 		{200, `{"version":`, "answer to hello: unexpected end"},
 		{200, `not JSON`, "answer to hello: invalid character"},
 		{500, `{"error":"no room"}`, "client: no room"},
@@ -541,7 +571,7 @@ func TestRemoteLosesItsPeer(t *testing.T) {
 func FuzzAgent(f *testing.F) {
 	routes := []string{
 		"hello", "network", "holds", "sysctls", "prepare", "start", "progress", "limit", "gate", "stop", "standing", "split",
-		"finish",
+		"finish", "canaries", "canaries-call", "canaries-hush", "probe", "probe-call", "probe-hush",
 	}
 	p := loopbackPair()
 	for i := range routes {
@@ -554,6 +584,9 @@ func FuzzAgent(f *testing.F) {
 	f.Add(uint8(3), []byte(`{"client":{"workers":1,"sources":[""],"destinations":[""]}}`))
 	f.Add(uint8(3), mustJSON(f, p.clientPlan(f)))
 	f.Add(uint8(3), mustJSON(f, p.serverPlan(f)))
+	for route, body := range canaryRequests() {
+		f.Add(uint8(slices.Index(routes, route)), mustJSON(f, body))
+	}
 	root := f.TempDir()
 	handle := inNamespace(f)
 	f.Fuzz(func(t *testing.T, route uint8, body []byte) {
@@ -608,6 +641,7 @@ func inNamespace(f *testing.F) func(http.Handler, http.ResponseWriter, *http.Req
 // release gives back what was prepared and never started; a peer's process simply ends.
 func (a *agent) release() {
 	a.end()
+	a.canary.end()
 	switch {
 	case a.client != nil:
 		a.client.Start(linux.Nano())

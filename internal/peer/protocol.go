@@ -13,13 +13,15 @@ import (
 	"twomsl/client"
 	"twomsl/internal/lab"
 	"twomsl/internal/record"
+	"twomsl/internal/sample"
 	"twomsl/internal/scenario"
 	"twomsl/internal/sysctl"
+	"twomsl/relay"
 	"twomsl/server"
 )
 
 // Version of the control protocol; both ends must have the same.
-const Version = 3
+const Version = 4
 
 // Hello is the answer to the first request.
 type Hello struct {
@@ -35,6 +37,8 @@ type Network struct {
 	Addresses []netip.Prefix `json:"addresses"`
 	Link      scenario.Link  `json:"link"`
 	Buffered  bool           `json:"buffered"` // see lab.Buffer
+	// Onward are the addresses of a relay's other link, to the server.
+	Onward []netip.Prefix `json:"onward"`
 }
 
 // Holds are the packet holds that stand from now on, instead of those that stood.
@@ -50,15 +54,29 @@ type Settings struct {
 
 // Watch says what the side's sampler counts.
 type Watch struct {
-	IPv6       bool   `json:"ipv6"`
-	LocalPort  uint16 `json:"local_port"`  // 0: any
-	RemotePort uint16 `json:"remote_port"` // 0: any
+	IPv6 bool `json:"ipv6"`
+	// BothFamilies counts sockets of either family: a server of somebody else's may take IPv4 on an IPv6 socket (RFC 3493,
+	// section 5.3).
+	BothFamilies bool   `json:"both_families"`
+	LocalPort    uint16 `json:"local_port"`  // 0: any
+	RemotePort   uint16 `json:"remote_port"` // 0: any
+	// NotLocalPort leaves out the sockets at this port; 0: none.
+	NotLocalPort uint16 `json:"not_local_port"`
 	// OwnNamespace tells that nobody else's sockets are in this namespace, so that sockstat's totals are the side's.
 	OwnNamespace bool `json:"own_namespace"`
+	// Every is how often the states are told apart at the most; 0 is once a second.
+	Every scenario.Duration `json:"every"`
 	// Standing are the states in which connections are meant to stay: those are not on their way any more.
 	Standing []record.State `json:"standing"`
+	// Orphans tells that closed sockets are to stand in FIN_WAIT2: sockstat counts those as TIME_WAIT, and only a split tells
+	// them apart.
+	Orphans bool `json:"orphans"`
 	// Tuples are those whose ports are counted, in the record's order; none on the server.
 	Tuples []Tuple `json:"tuples"`
+	// Leave says whose sockets are not counted: the canaries'.
+	Leave sample.Leave `json:"leave"`
+	// Tracked tells that this namespace tracks connections: that its table cannot be read is then told.
+	Tracked bool `json:"tracked"`
 }
 
 // Tuple has its own supply of client ports.
@@ -67,13 +85,46 @@ type Tuple struct {
 	Destination netip.AddrPort `json:"destination"`
 }
 
-// Prepare asks a side to get ready. A load's client has Client, its server Server. Groups are clients beside them, each
-// with its own limit and gate.
+// Prepare asks a side to get ready. A load's client has Client, its server Server, what is between them Relay. Groups are
+// clients beside them, each with its own limit and gate.
 type Prepare struct {
 	Client *client.Plan  `json:"client"`
 	Groups []client.Plan `json:"groups"`
 	Server *server.Plan  `json:"server"`
-	Watch  Watch         `json:"watch"`
+	// Foreign is a server that nobody here wrote, instead of Server.
+	Foreign *Foreign    `json:"foreign"`
+	Relay   *relay.Plan `json:"relay"`
+	Watch   Watch       `json:"watch"`
+	// Onward says what is counted of a relay's sockets that face the server; Watch is of those that face the client.
+	Onward Watch `json:"onward"`
+	// OpenFiles is how many descriptors the side's process may hold while the load runs, its own few included; 0: as many
+	// as it can.
+	OpenFiles int `json:"open_files"`
+	// Processes above 1 are started to share the plan, see crew; Program is how. A Part is one of them: it has no sampler.
+	Processes int     `json:"processes"`
+	Program   Program `json:"program"`
+	Part      bool    `json:"part"`
+	// Descriptors bounds what the process may have open; 0: its hard limit.
+	Descriptors int `json:"descriptors"`
+}
+
+// Program is how a peer starts this program once more, as a peer of its own.
+type Program struct {
+	Path string   `json:"path"`
+	Args []string `json:"args"`
+}
+
+// Foreign is a line for the shell and where what it starts is to listen.
+type Foreign struct {
+	Command string         `json:"command"`
+	Listen  netip.AddrPort `json:"listen"`
+}
+
+// Learn asks what the server at To answers a request from From; Keep tells that it is not to close first.
+type Learn struct {
+	From netip.Addr     `json:"from"`
+	To   netip.AddrPort `json:"to"`
+	Keep bool           `json:"keep"`
 }
 
 // Ready answers Prepare.
@@ -81,6 +132,8 @@ type Ready struct {
 	// Effective are the namespace's settings after all were written.
 	Effective map[string]string `json:"effective"`
 	Offloads  map[string]bool   `json:"offloads"`
+	// Resident is the memory that the side's processes hold before the load, in bytes; 0 where it is not readable.
+	Resident int64 `json:"resident"`
 }
 
 // Start lets the load go.
@@ -88,9 +141,10 @@ type Start struct {
 	Epoch int64 `json:"epoch"` // CLOCK_MONOTONIC of the first intended start, ns
 }
 
-// Since asks for progress with the samples from number After on.
+// Since asks for progress with the samples from number After on, and a relay's onward ones from AfterOnward.
 type Since struct {
-	After int `json:"after"`
+	After       int `json:"after"`
+	AfterOnward int `json:"after_onward"`
 }
 
 // Progress is how far the side has come.
@@ -101,6 +155,7 @@ type Progress struct {
 	Exhausted bool            `json:"exhausted"` // an EADDRNOTAVAIL has come back
 	Done      bool            `json:"done"`      // no worker runs any more
 	Samples   []record.Sample `json:"samples"`
+	Onward    []record.Sample `json:"onward"` // of a relay's sockets that face the server
 	// Groups has each of Prepare.Groups; their counts are not in those above.
 	Groups []client.Progress `json:"groups"`
 }
@@ -125,12 +180,19 @@ type Stop struct {
 	Reason string `json:"reason"`
 }
 
+// Vanish ends a client's host. OffLink takes the namespace off the link first; without it the sockets alone go, of a part.
+type Vanish struct {
+	OffLink bool `json:"off_link"`
+}
+
 // Standing is the exact number of TIME_WAIT at this moment, and of the connections that may still come to it.
 type Standing struct {
 	TimeWait int64 `json:"time_wait"`
 	Moving   int64 `json:"moving"`
 	// Counts has every state.
 	Counts record.Counts `json:"counts"`
+	// Overflown is how many sockets have found no room in tcp_max_tw_buckets since Start (TcpExt TCPTimeWaitOverflow).
+	Overflown int64 `json:"overflown"`
 }
 
 // Finish ends the load and asks for the result. Life is how long a TIME_WAIT stands at least and at most.
@@ -141,23 +203,36 @@ type Finish struct {
 
 // Result is what a side came to.
 type Result struct {
-	Client    *client.Result   `json:"client"`
-	Server    *server.Result   `json:"server"`
-	Groups    []client.Result  `json:"groups"`
-	Restart   *record.Restart  `json:"restart"` // of a server that listens once more; nil on the client
-	Peak      record.Counts    `json:"peak"`    // each state's highest count in a split
-	End       record.Counts    `json:"end"`
-	PeakPorts []Ports          `json:"peak_ports"` // for each tuple
-	Counters  map[string]int64 `json:"counters"`   // change since Start
+	Client *client.Result  `json:"client"`
+	Server *server.Result  `json:"server"`
+	Groups []client.Result `json:"groups"`
+	Relay  *relay.Result   `json:"relay"`
+	// ForeignCPU is the processor time of a server of somebody else's, all its processes together; nil where there is none.
+	ForeignCPU *record.CPU      `json:"foreign_cpu"`
+	Restart    *record.Restart  `json:"restart"`  // of a server that listens once more; nil on the client
+	Counters   map[string]int64 `json:"counters"` // change since Start
+	Seen
+	// Onward is a relay's Seen of the sockets that face the server; the other one is of those that face the client.
+	Onward      *Seen `json:"onward"`
+	Expired     int64 `json:"expired"` // TIME_WAIT that surely outlived their time
+	ExpiredMost int64 `json:"expired_most"`
+	// Resident is what the side's processes hold at the end, in bytes; 0 where it is not readable.
+	Resident int64 `json:"resident"`
+}
+
+// Seen is what a sampler saw over the whole run.
+type Seen struct {
+	Peak      record.Counts `json:"peak"` // each state's highest count in a split
+	End       record.Counts `json:"end"`
+	PeakPorts []Ports       `json:"peak_ports"` // for each tuple
 	// OrphanFinWait2 stand at the end as mini-sockets: counted as entered in TcpExtTW, and no TIME_WAIT yet.
 	OrphanFinWait2 int64 `json:"orphan_fin_wait_2"`
-	Expired        int64 `json:"expired"` // TIME_WAIT that surely outlived their time
-	ExpiredMost    int64 `json:"expired_most"`
 	// LongestLeftMS is the longest time left that a TIME_WAIT's timer showed, FinWait2LeftMS that an orphaned FIN_WAIT2's
 	// did; 0 where none was seen.
 	LongestLeftMS  uint32     `json:"longest_left_ms"`
 	FinWait2LeftMS uint32     `json:"fin_wait_2_left_ms"`
 	Sampler        record.CPU `json:"sampler"`
+	Limits         Limits     `json:"limits"`
 }
 
 // Ports is how many ports of a tuple are in use, by parity.

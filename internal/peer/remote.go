@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"twomsl/internal/foreign"
 	"twomsl/internal/lab"
 	"twomsl/internal/record"
 )
@@ -149,12 +150,22 @@ func (r *Remote) Prepare(ctx context.Context, p Prepare) (Ready, error) {
 	return ask[Ready](ctx, r, "prepare", p)
 }
 
+// Learn tells what a connection to a server of somebody else's says and hears.
+func (r *Remote) Learn(ctx context.Context, l Learn) (foreign.Exchange, error) {
+	return ask[foreign.Exchange](ctx, r, "learn", l)
+}
+
 // Start lets the load go.
 func (r *Remote) Start(ctx context.Context, s Start) error { return r.call(ctx, "start", s, &none{}) }
 
 // Progress tells how far the side has come.
 func (r *Remote) Progress(ctx context.Context, after int) (Progress, error) {
-	return ask[Progress](ctx, r, "progress", Since{After: after})
+	return r.ProgressSince(ctx, Since{After: after})
+}
+
+// ProgressSince does the same with a relay's onward samples.
+func (r *Remote) ProgressSince(ctx context.Context, s Since) (Progress, error) {
+	return ask[Progress](ctx, r, "progress", s)
 }
 
 // Limit raises how many connections may start.
@@ -177,9 +188,17 @@ func (r *Remote) Holds(ctx context.Context, h []lab.Hold) error {
 	return r.call(ctx, "holds", Holds{Holds: h}, &none{})
 }
 
+// Track has the side's namespace track connections.
+func (r *Remote) Track(ctx context.Context) error { return r.call(ctx, "track", none{}, &none{}) }
+
 // Stop ends the starting of connections.
 func (r *Remote) Stop(ctx context.Context, reason string) error {
 	return r.call(ctx, "stop", Stop{Reason: reason}, &none{})
+}
+
+// Vanish ends the client's host; the load must be over.
+func (r *Remote) Vanish(ctx context.Context, v Vanish) error {
+	return r.call(ctx, "vanish", v, &none{})
 }
 
 // Standing counts the side's TIME_WAIT exactly.

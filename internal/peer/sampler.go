@@ -3,6 +3,7 @@
 package peer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,13 +14,14 @@ import (
 	"twomsl/internal/linux"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
+	"twomsl/internal/scenario"
 )
 
 const (
 	// totalsEvery is how often the totals are read: sockstat costs next to nothing.
 	totalsEvery = 100 * time.Millisecond
-	// splitEvery is how often the states are told apart, at the most.
-	splitEvery = time.Second
+	// splitEvery is how often the states are told apart, at the most, unless Watch.Every says so.
+	splitEvery = scenario.Duration(time.Second)
 	// splitShare keeps the dumps' share of a processor under one in so many.
 	splitShare = 100
 )
@@ -36,6 +38,7 @@ type sampler struct {
 	states   *sample.States
 	sockstat *sample.Sockstat
 	split    sample.Split
+	limits   *limits
 
 	requests chan request
 	quit     chan struct{}
@@ -55,7 +58,8 @@ type sampler struct {
 
 	// of the sampling thread alone
 	nextSplit  int64
-	finWait2   int64 // orphans of the latest split, which sockstat counts among tw
+	finWait2   int64 // orphans of the latest count, which sockstat has among tw
+	nextExact  int64 // when they may be counted again between splits
 	exhaustion bool  // a split was taken for the first EADDRNOTAVAIL
 }
 
@@ -74,8 +78,9 @@ func newSampler(w Watch, tallied func() Progress) (*sampler, error) {
 	s := &sampler{
 		watch: w, tallied: tallied,
 		filter: sample.Filter{
-			IPv6: w.IPv6, LocalPort: w.LocalPort, RemotePort: w.RemotePort,
+			IPv6: w.IPv6, BothFamilies: w.BothFamilies, LocalPort: w.LocalPort, RemotePort: w.RemotePort, NotLocalPort: w.NotLocalPort,
 			CountsOnly: len(w.Tuples) == 0, // a server has a tuple for each connection
+			Leave:      w.Leave,
 		},
 		requests: make(chan request), quit: make(chan struct{}), ended: make(chan struct{}),
 		peak: record.Counts{}, ports: make([]Ports, len(w.Tuples)), tuples: map[sample.Tuple]int{},
@@ -91,6 +96,7 @@ func newSampler(w Watch, tallied func() Progress) (*sampler, error) {
 		s.states.Close() //nolint:errcheck // the first error is told
 		return nil, err
 	}
+	s.limits = newLimits(s.states, s.filter, w.Tracked)
 	return s, nil
 }
 
@@ -106,6 +112,7 @@ func (s *sampler) run() {
 	defer close(s.ended)
 	defer s.sockstat.Close() //nolint:errcheck // only read from
 	defer s.states.Close()   //nolint:errcheck // only read from
+	defer s.limits.close()
 	tick := time.NewTicker(totalsEvery)
 	defer tick.Stop()
 	for {
@@ -178,13 +185,14 @@ func (s *sampler) look(full bool) (record.Sample, error) {
 	if full || first || now >= s.nextSplit {
 		err = s.takeSplit(&smp)
 	}
-	if err == nil && s.watch.OwnNamespace {
+	if err == nil && s.watch.OwnNamespace && smp.TimeWait == nil {
 		err = s.takeTotals(&smp)
 	}
+	s.limits.look(s.split.Listeners, smp.States != nil)
 	u, sys := linux.ThreadCPU()
 	spent := u - user + sys - system
 	if smp.States != nil {
-		s.nextSplit = now + max(int64(splitEvery), splitShare*int64(spent))
+		s.nextSplit = now + max(int64(cmp.Or(s.watch.Every, splitEvery)), splitShare*int64(spent))
 	}
 	smp.CostUS = float64(spent) / 1e3
 	s.mu.Lock()
@@ -194,12 +202,25 @@ func (s *sampler) look(full bool) (record.Sample, error) {
 	return smp, err
 }
 
+// takeTotals takes TIME_WAIT from sockstat, whose tw has orphaned FIN_WAIT2 among them. Those come and go where connections
+// fail, since who gives one up closes it: then they are counted too, and where that would cost too much TIME_WAIT is left out.
 func (s *sampler) takeTotals(smp *record.Sample) error {
+	if s.finWait2 > 0 || smp.Failed > 0 {
+		began := linux.Nano()
+		if began < s.nextExact {
+			return nil
+		}
+		if err := s.states.WithoutTimeWait(s.filter, &s.split); err != nil {
+			return err
+		}
+		s.finWait2 = s.split.OrphanFinWait2
+		s.nextExact = began + splitShare*(linux.Nano()-began)
+	}
 	t, err := s.sockstat.Read()
 	if err != nil {
 		return err
 	}
-	if smp.TimeWait == nil {
+	if !s.watch.Orphans {
 		n := max(0, t.TimeWait-s.finWait2)
 		smp.TimeWait = &n
 	}
@@ -217,6 +238,7 @@ func (s *sampler) takeSplit(smp *record.Sample) error {
 	}
 	tw, orphans := smp.States[record.TimeWait], s.split.Orphans
 	smp.TimeWait, smp.Orphans = &tw, &orphans
+	smp.Stalled = new(s.split.Stalled)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for state, n := range smp.States {
@@ -297,10 +319,11 @@ func (s *sampler) stop() error {
 }
 
 // tell fills in what was seen over the whole run.
-func (s *sampler) tell(r *Result) {
+func (s *sampler) tell(r *Seen) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.OrphanFinWait2 = s.orphans
 	r.Peak, r.End, r.PeakPorts, r.Sampler = s.peak, s.end, s.ports, s.cost
 	r.LongestLeftMS, r.FinWait2LeftMS = s.longest, s.finWait
+	r.Limits = s.limits.seen
 }

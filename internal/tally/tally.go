@@ -22,10 +22,11 @@ const (
 	Write
 	Read
 	Close
+	Kept // a connection that was through with its exchange and was kept open
 	phases
 )
 
-var phaseNames = [phases]string{"socket", "option", "bind", "connect", "accept", "write", "read", "close"}
+var phaseNames = [phases]string{"socket", "option", "bind", "connect", "accept", "write", "read", "close", "kept"}
 
 func (p Phase) String() string { return phaseNames[p] }
 

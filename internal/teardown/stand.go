@@ -23,20 +23,44 @@ type Recipe struct {
 	Silent bool
 	// FromServer tells that the server's host opens the connection.
 	FromServer bool
+	// How says in a clause how the socket is held.
+	How string
 }
 
 // Recipes has one for each state that a connection can stand in, in the order in which they are made.
 var Recipes = []Recipe{
-	{State: record.Established, Client: stay(), Server: stay()},
-	{State: record.SynRecv, Client: stay(), Server: stay(), Held: HeldClientACK, Silent: true},
-	{State: record.SynSent, Client: stay(), Held: HeldServerSYN, Silent: true, FromServer: true},
-	{State: record.FinWait1, Client: stay(), Server: stay(Shutdown), Held: HeldServerFIN},
-	{State: record.FinWait2, Client: stay(), Server: stay(Shutdown)},
+	{State: record.Established, Client: stay(), Server: stay(), How: "nobody closes"},
+	{
+		State: record.SynRecv, Client: stay(), Server: stay(), Held: HeldClientACK, Silent: true,
+		How: "the client's last ACK is withheld",
+	},
+	{
+		State: record.SynSent, Client: stay(), Held: HeldServerSYN, Silent: true, FromServer: true,
+		How: "the host's own SYN is withheld",
+	},
+	{
+		State: record.FinWait1, Client: stay(), Server: stay(Shutdown), Held: HeldServerFIN,
+		How: "the server's FIN is withheld",
+	},
+	{State: record.FinWait2, Client: stay(), Server: stay(Shutdown), How: "the server closed, the client does not"},
 	// The client's FIN must come after the server's: the gate opens once the server stands in FIN_WAIT1.
-	{State: record.Closing, Client: stay(Gate, Shutdown), Server: stay(Shutdown), Held: HeldServerFIN},
-	{State: record.TimeWait, Client: []Step{{Op: ReadEOF}, {Op: Close}}, Server: []Step{{Op: Close}}},
-	{State: record.CloseWait, Client: stay(Shutdown), Server: stay()},
-	{State: record.LastAck, Client: stay(Shutdown), Server: stay(ReadEOF, Shutdown), Held: HeldServerFIN},
+	{
+		State: record.Closing, Client: stay(Gate, Shutdown), Server: stay(Shutdown), Held: HeldServerFIN,
+		How: "both closed, the server's FIN is withheld",
+	},
+	{
+		State: record.TimeWait, Client: []Step{{Op: ReadEOF}, {Op: Close}}, Server: []Step{{Op: Close}},
+		How: "the server closed first",
+	},
+	{
+		State: record.TimeWait, Client: []Step{{Op: Close}}, Server: []Step{{Op: ReadEOF}, {Op: Close}}, FromServer: true,
+		How: "the host opened it and closed first",
+	},
+	{State: record.CloseWait, Client: stay(Shutdown), Server: stay(), How: "the client closed, the server does not"},
+	{
+		State: record.LastAck, Client: stay(Shutdown), Server: stay(ReadEOF, Shutdown), Held: HeldServerFIN,
+		How: "the client closed first, the server's FIN is withheld",
+	},
 }
 
 // stay is a list of operations after which the connection is left open.

@@ -27,7 +27,8 @@ const (
 	ReadEOF                 // read until the peer's FIN, for Within at most where that is set
 	Gate                    // wait until connections up to this one are let through
 	Close                   // close(): FIN, or what SO_LINGER makes of it
-	Stay                    // leave it open for as long as the run lasts
+	Stay                    // leave it open for as long as the run lasts, and never look at it again
+	Idle                    // leave it open, and take note of what comes of it
 )
 
 // Step is one operation with its argument.
@@ -39,7 +40,13 @@ type Step struct {
 }
 
 // Ends tells whether the step is a side's last one.
-func (s Step) Ends() bool { return s.Op == Close || s.Op == Stay }
+func (s Step) Ends() bool { return s.Op == Close || s.Keeps() }
+
+// Keeps tells whether the step leaves the connection open.
+func (s Step) Keeps() bool { return s.Op == Stay || s.Op == Idle }
+
+// Keeps tells whether a side that takes these steps leaves its connections open.
+func Keeps(steps []Step) bool { return len(steps) > 0 && steps[len(steps)-1].Keeps() }
 
 // Strategy is a way to take connections down.
 type Strategy struct {

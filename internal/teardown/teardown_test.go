@@ -133,12 +133,21 @@ func TestWhatIsNoWayToCloseIsSaid(t *testing.T) {
 
 // Every state that a socket can stand in has a recipe.
 func TestEveryStateHasARecipe(t *testing.T) {
-	has := map[record.State]bool{}
+	type way struct {
+		state      record.State
+		fromServer bool
+	}
+	has, ways := map[record.State]bool{}, map[way]bool{}
 	for _, r := range Recipes {
-		if has[r.State] {
-			t.Errorf("two recipes for %s", r.State)
+		if w := (way{r.State, r.FromServer}); ways[w] {
+			t.Errorf("two recipes for %+v", w)
+		} else {
+			ways[w] = true
 		}
 		has[r.State] = true
+		if r.How == "" {
+			t.Errorf("%s: nobody says how it is held", r.State)
+		}
 		if last := r.Client[len(r.Client)-1]; !last.Ends() {
 			t.Errorf("%s: the client does not end", r.State)
 		}

@@ -20,6 +20,7 @@ func (r *run) close(t *record.Trial) record.Close {
 		Side: string(r.scenario.Close.Side), How: string(r.scenario.Close.How), Declared: filled(r.strategy.Expect),
 		Contradictions: []string{},
 	}
+	c.Declared.Server = filled(r.serversPair().strategy.Expect).Server
 	c.Seen.Client, c.Seen.Server = r.seen(r.client, t), r.seen(r.server, t)
 	if c.NotJudged = r.notJudged(t); c.NotJudged != "" {
 		return c
@@ -91,12 +92,20 @@ func (r *run) notJudged(t *record.Trial) string {
 	switch {
 	case t.Status != record.Complete:
 		return "the trial is " + string(t.Status)
+	case r.relay != nil:
+		return "client and server meet at a relay, where each connection ends for itself"
 	case t.Scenario.Topology != string(scenario.Veth):
 		return "both sides share one namespace, and so its counters"
+	case r.scenario.Load.HalfOpen > 0:
+		return "connections that are half open stand beside the load"
 	case t.Established() == 0:
 		return "no connection was established"
+	case r.foreign():
+		return "the server is not ours, and what its application did is not known"
 	case r.client.result == nil || r.client.result.Client == nil || r.server.result == nil || r.server.result.Server == nil:
 		return "a side has told nothing"
+	case r.kept.vanished != nil:
+		return "the client's host vanished"
 	}
 	if n := r.spoiled(t); n > 0 {
 		return fmt.Sprintf("%d connections ended before they were to be taken down", n)
@@ -130,13 +139,18 @@ func (r *run) spoiled(t *record.Trial) (n int64) {
 		if o.Side == "server" {
 			peer = r.strategy.Expect.Client
 		}
-		early := o.Phase == "write" || o.Phase == "read" || o.Phase == "accept"
+		early := o.Phase == "write" || o.Phase == "read" || o.Phase == "accept" && !stillQueued(o)
 		// A reset that throws away what is in flight cuts off the other side's exchange: that is the strategy's own doing.
 		if early && !(peer.MayLose && o.Cause == string(record.Reset)) {
 			n += o.Count
 		}
 	}
 	return n + t.Connections.Unfinished
+}
+
+// stillQueued tells an accept() that failed for want of something: the connection is where it was.
+func stillQueued(o record.Outcome) bool {
+	return o.Cause == string(record.OutOfDescriptors) || o.Cause == string(record.OutOfMemory)
 }
 
 // finWait2Over: orphaned FIN_WAIT2 end after tcp_fin_timeout, and no counter tells of it.

@@ -109,8 +109,8 @@ func faked(t *testing.T, how scenario.Close, n int64) (*run, *record.Trial) {
 		t.Fatal(err)
 	}
 	r := &run{scenario: s, strategy: strategy}
-	r.client = &side{name: "client", result: &peer.Result{Client: &client.Result{}, End: record.Counts{}, Counters: map[string]int64{}}}
-	r.server = &side{name: "server", result: &peer.Result{Server: &server.Result{}, End: record.Counts{}, Counters: map[string]int64{}}}
+	r.client = &side{name: "client", result: &peer.Result{Client: &client.Result{}, Seen: peer.Seen{End: record.Counts{}}, Counters: map[string]int64{}}}
+	r.server = &side{name: "server", result: &peer.Result{Server: &server.Result{}, Seen: peer.Seen{End: record.Counts{}}, Counters: map[string]int64{}}}
 	tr := &record.Trial{Status: record.Complete, Connections: record.Connections{Attempted: n, OK: n}}
 	tr.Scenario.Topology = string(scenario.Veth)
 	return r, tr
@@ -208,7 +208,8 @@ func TestNotJudged(t *testing.T) {
 		{"a side has told nothing", "fin", func(r *run, _ *record.Trial) { r.client.result = nil }},
 		{"3 connections ended before", "fin", outcome("client", "read", record.Reset, 3)},
 		{"3 connections ended before", "fin", outcome("server", "write", record.Reset, 3)},
-		{"2 connections ended before", "fin", outcome("server", "accept", record.OutOfDescriptors, 2)},
+		{"2 connections ended before", "fin", outcome("server", "accept", record.Reset, 2)},
+		{"", "fin", outcome("server", "accept", record.OutOfDescriptors, 2)}, // they are still queued, and tried again
 		{"2 connections ended before", "linger=0", outcome("client", "read", record.TimedOut, 2)},
 		{"2 connections ended before", "fin", func(_ *run, tr *record.Trial) { tr.Connections.OK, tr.Connections.Unfinished = 8, 2 }},
 		// What a reset cuts off is the strategy's own doing, and connect() that fails takes nothing down.

@@ -27,7 +27,7 @@ const (
 
 // load runs until the client is done, the goal stands, the time is up, soft ends or a peer fails.
 func (r *run) load(soft context.Context) {
-	r.begin(r.server, r.client)
+	r.begin(r.listenersFirst()...)
 	for r.failure == nil && !r.client.progress.Done {
 		if !r.pause(soft, r.patience()) {
 			r.stopClient("interrupt")
@@ -40,6 +40,7 @@ func (r *run) load(soft context.Context) {
 			break
 		}
 		r.look("load")
+		r.keepHalfOpen()
 		if r.goal() {
 			break
 		}
@@ -80,6 +81,7 @@ func (r *run) await(soft context.Context, d time.Duration) {
 
 // begin starts the sides, all at one moment from now.
 func (r *run) begin(sides ...*side) {
+	r.baseline()
 	r.epoch = linux.Nano() + int64(headStart)
 	for _, s := range sides {
 		if err := r.ask(s, func(ctx context.Context) error {
@@ -88,11 +90,15 @@ func (r *run) begin(sides ...*side) {
 			return
 		}
 	}
+	r.callCanaries(r.epoch)
 }
 
 // patience is short where the limit has been used up and the count at the goal decides what comes next.
 func (r *run) patience() time.Duration {
 	p := &r.client.progress
+	if r.scenario.Load.HalfOpen > 0 && !r.half.released {
+		return settleEvery
+	}
 	if r.scenario.Load.Stop.TimeWait != nil && r.limit-p.Opened+p.InFlight() < r.limit/20 {
 		return settleEvery
 	}
@@ -118,9 +124,8 @@ func (r *run) pause(soft context.Context, d time.Duration) bool {
 func (r *run) look(phase string) {
 	for _, s := range r.active() {
 		r.ask(s, func(ctx context.Context) error { //nolint:errcheck // ask has taken note
-			p, err := s.remote.Progress(ctx, len(s.samples))
+			p, err := s.told(ctx)
 			if err == nil {
-				s.samples = append(s.samples, p.Samples...)
 				s.progress = p
 			}
 			return err
@@ -132,8 +137,17 @@ func (r *run) look(phase string) {
 	p := &r.client.progress
 	m := Moment{Phase: phase, Elapsed: r.elapsed(), Opened: p.Opened, OK: p.OK, Failed: p.Failed}
 	m.TimeWait.Client, m.TimeWait.Server = lastTimeWait(r.client.samples), lastTimeWait(r.server.samples)
+	m.Standing = r.stand.record.Standing
 	m.PID.Client, m.PID.Server = r.client.hello.PID, r.server.hello.PID
+	m.Relay = r.relayMoment()
 	r.opt.Watch(m)
+}
+
+// told asks a side how far it is, and keeps the samples that are new.
+func (s *side) told(ctx context.Context) (peer.Progress, error) {
+	p, err := s.remote.ProgressSince(ctx, peer.Since{After: len(s.samples), AfterOnward: len(s.onward)})
+	s.samples, s.onward = append(s.samples, p.Samples...), append(s.onward, p.Onward...)
+	return p, err
 }
 
 func lastTimeWait(samples []record.Sample) int64 {
@@ -192,7 +206,7 @@ func (r *run) settle() {
 	}
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(settleEvery) {
 		moving := int64(0)
-		for _, s := range []*side{r.client, r.server} {
+		for _, s := range r.active() {
 			st, err := r.standing(s)
 			if err != nil {
 				return
@@ -220,10 +234,12 @@ func (r *run) hold(soft context.Context) {
 	}
 	begun := r.elapsed()
 	for r.failure == nil && r.elapsed()-begun < length {
-		if !r.pause(soft, min(lookEvery, length-(r.elapsed()-begun))) {
+		if !r.pause(soft, r.heldFor(r.elapsed()-begun, length)) {
 			break
 		}
+		r.vanish(r.elapsed() - begun)
 		r.look("hold")
+		r.keepHalfOpen()
 		if r.goalReached != nil {
 			r.goal()
 		}
@@ -246,6 +262,7 @@ func (r *run) drain() {
 
 // finish takes the last counts of both sides; a side that has died keeps what it told before.
 func (r *run) finish() {
+	r.gatherCanaries()
 	f := peer.Finish{LifeLeast: scenario.Duration(r.life.least), LifeMost: scenario.Duration(r.life.most)}
 	for _, s := range r.active() {
 		r.ask(s, func(ctx context.Context) error { //nolint:errcheck // ask has taken note
@@ -254,8 +271,7 @@ func (r *run) finish() {
 				return err
 			}
 			s.result = &res
-			p, err := s.remote.Progress(ctx, len(s.samples))
-			s.samples = append(s.samples, p.Samples...)
+			_, err = s.told(ctx)
 			return err
 		})
 	}
@@ -319,11 +335,10 @@ func (r *run) fail(side, text string) {
 		return
 	}
 	words := ""
-	switch side {
-	case "client":
-		words = r.client.lab.LastWords()
-	case "server":
-		words = r.server.lab.LastWords()
+	for _, p := range r.lab.Peers() {
+		if p.Name == side {
+			words = p.LastWords()
+		}
 	}
 	r.failure = &record.Failure{Side: side, Text: text, LastWords: words}
 }

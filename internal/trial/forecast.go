@@ -173,8 +173,7 @@ func (r *run) takenWithoutTimeWait(set map[string]string) life {
 
 // neverCloses tells that the client keeps its sockets for the whole run: no rate lasts then, however long the run is.
 func (r *run) neverCloses() bool {
-	steps := r.strategy.Client
-	return !teardown.Leaves(r.strategy.Expect.Client) && steps[len(steps)-1].Op == teardown.Stay
+	return !teardown.Leaves(r.strategy.Expect.Client) && teardown.Keeps(r.strategy.Client)
 }
 
 // finTimeout is tcp_fin_timeout; the kernel's default where it is not known.

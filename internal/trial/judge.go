@@ -36,12 +36,13 @@ func (r *run) judge(t *record.Trial) {
 	}
 	for _, w := range []func(*record.Trial) *record.Warning{
 		r.goalNotReached, r.rangeNotFilled, r.loopbackReuse, r.bucketOverflow, r.vanished, r.scheduleLate, r.stolen,
-		r.otherLife, r.hostSettings, r.oddRange, r.fastOpenUnused, r.standNotReached,
+		r.otherLife, r.hostSettings, r.oddRange, r.fastOpenUnused, r.standNotReached, r.notRenewed, r.tableNotFilled, r.notFoundInTime,
 	} {
 		if found := w(t); found != nil {
 			r.warn(*found)
 		}
 	}
+	r.judgeRelay(t)
 }
 
 func (r *run) goalNotReached(t *record.Trial) *record.Warning {
@@ -81,7 +82,7 @@ func (r *run) rangeNotFilled(t *record.Trial) *record.Warning {
 }
 
 func (r *run) loopbackReuse(t *record.Trial) *record.Warning {
-	if t.Scenario.Topology == string(scenario.Veth) || t.Scenario.CloseSide == string(scenario.ServerSide) ||
+	if t.Scenario.Topology == string(scenario.Veth) || t.Scenario.CloseSide == string(scenario.ServerSide) || r.scenario.Kept() ||
 		t.Sides.Client.Sysctls.Effective["net.ipv4.tcp_tw_reuse"] != "2" {
 		return nil
 	}
@@ -94,8 +95,12 @@ func (r *run) loopbackReuse(t *record.Trial) *record.Warning {
 }
 
 func (r *run) bucketOverflow(t *record.Trial) *record.Warning {
-	for _, s := range []record.Side{t.Sides.Server, t.Sides.Client} {
-		if n := s.Counters["TcpExt.TCPTimeWaitOverflow"]; n > 0 {
+	over := []map[string]int64{t.Sides.Server.Counters, t.Sides.Client.Counters}
+	if t.Relay != nil {
+		over = append(over, t.Relay.Counters)
+	}
+	for _, counters := range over {
+		if n := counters["TcpExt.TCPTimeWaitOverflow"]; n > 0 {
 			return &record.Warning{
 				Code:   "tw-overflow",
 				Text:   fmt.Sprintf("%d sockets were closed without TIME_WAIT: net.ipv4.tcp_max_tw_buckets was full", n),

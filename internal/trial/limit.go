@@ -23,13 +23,16 @@ const (
 // limitedBy tells the generator's limit from the kernel's: by what the workers' processor time went to.
 func (r *run) limitedBy(t *record.Trial) (who, why string) {
 	length := t.Phases.LoadSeconds
-	if t.Status != record.Complete || length <= 0 || !r.scenario.Stand.Off() || r.scenario.Load.Stop.TimeWait != nil {
+	if t.Status != record.Complete || length <= 0 || !r.scenario.Stand.Off() || r.scenario.Kept() || r.scenario.Load.Stop.TimeWait != nil {
 		return "", ""
 	}
 	client, server := share(t.Sides.Client.CPU, t.Workers.Client, length), share(t.Sides.Server.CPU, t.Workers.Server, length)
 	late := t.Connections.NotStarted > 0 || float64(t.Connections.Late) > lateShare*float64(t.Connections.Attempted)
 	exhausted := failed(t, record.AddrNotAvailable) + failed(t, record.AddrInUse)
+	relayed := withoutPort(t)
 	switch {
+	case relayed != "":
+		return byPorts, relayed
 	case exhausted > 0:
 		return byPorts, fmt.Sprintf("%d of %d connections found no port", exhausted, t.Connections.Attempted)
 	case t.Rate.AskedPerSecond != nil && !late:
@@ -45,6 +48,9 @@ func (r *run) limitedBy(t *record.Trial) (who, why string) {
 	if full, way := r.linkShare(t); full >= linkFull {
 		return byLink, fmt.Sprintf("the way to the %s carried %s of what %s lets through, headers included", way, percent(full),
 			r.scenario.Link.Rate)
+	}
+	if r.foreign() {
+		return byWaiting, fmt.Sprintf("the client's workers were busy %s: it waited for the server, which is not ours", percent(client.busy))
 	}
 	return byWaiting, fmt.Sprintf("the workers were busy %s (client) and %s (server): connections waited for each other",
 		percent(client.busy), percent(server.busy))

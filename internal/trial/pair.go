@@ -4,17 +4,17 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"twomsl/client"
 	"twomsl/internal/lab"
-	"twomsl/internal/linux"
 	"twomsl/internal/peer"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
@@ -27,6 +27,9 @@ import (
 func (r *run) pair() error {
 	r.client = &side{name: "client", remote: peer.NewRemote("client", r.lab.Client.Control), lab: &r.lab.Client}
 	r.server = &side{name: "server", remote: peer.NewRemote("server", r.lab.Server.Control), lab: &r.lab.Server}
+	if r.scenario.Relay != nil {
+		return r.relayed()
+	}
 	var err error
 	if r.strategy, err = teardown.For(r.scenario.Close); err != nil {
 		return err
@@ -36,8 +39,8 @@ func (r *run) pair() error {
 		return err
 	}
 	var both errgroup.Group
-	both.Go(func() error { return r.greet(r.client, clients) })
-	both.Go(func() error { return r.greet(r.server, servers) })
+	both.Go(func() error { return r.greet(r.client, clients, nil) })
+	both.Go(func() error { return r.greet(r.server, servers, nil) })
 	if err := both.Wait(); err != nil {
 		return err
 	}
@@ -55,11 +58,20 @@ func (r *run) pair() error {
 		return err
 	}
 	r.descriptors()
-	r.layOutTuples(addrs(clients), addrs(servers))
+	if err := r.shareOut(); err != nil {
+		return err
+	}
+	r.layOutTuples(r.splitSources(addrs(clients)), addrs(servers))
+	if err := r.track(); err != nil {
+		return err
+	}
+	if err := r.openCanaries(); err != nil {
+		return err
+	}
 	if !r.scenario.Stand.Off() {
 		return r.prepareStand(addrs(clients), addrs(servers))
 	}
-	if err := r.holdFINs(); err != nil {
+	if err := errors.Join(r.holdFINs(), r.holdLastACKs()); err != nil {
 		return err
 	}
 	if err := r.prepareServer(); err != nil {
@@ -74,12 +86,17 @@ func (r *run) pair() error {
 // layOutTuples lists the addresses of either side and every (source, destination, port), in the order of client.Plan.
 func (r *run) layOutTuples(clients, servers []netip.Addr) {
 	s := &r.scenario.Server
-	r.sources = clients
+	var destinations []netip.AddrPort
 	for _, a := range servers {
 		for n := range s.Ports {
-			r.destinations = append(r.destinations, netip.AddrPortFrom(a, uint16(s.Port+n)))
+			destinations = append(destinations, netip.AddrPortFrom(a, uint16(s.Port+n)))
 		}
 	}
+	r.layOut(clients, destinations)
+}
+
+func (r *run) layOut(sources []netip.Addr, destinations []netip.AddrPort) {
+	r.sources, r.destinations = sources, destinations
 	for _, source := range r.sources {
 		for _, d := range r.destinations {
 			r.tuples = append(r.tuples, peer.Tuple{Source: source, Destination: d})
@@ -107,7 +124,11 @@ func (r *run) addresses() (clients, servers []netip.Prefix, err error) {
 	if !s.Stand.Off() {
 		n += standAddresses
 	}
-	clients, servers = lab.Addresses(s.Topology, s.Family, n, s.Server.Addresses)
+	if s.Load.HalfOpen > 0 {
+		n++
+	}
+	more := r.canaryAddresses()
+	clients, servers = lab.Addresses(s.Topology, s.Family, n+more, s.Server.Addresses+more)
 	if s.Topology == scenario.Host && s.Server.Address != "" {
 		a, err := netip.ParseAddr(s.Server.Address)
 		if err != nil {
@@ -117,22 +138,23 @@ func (r *run) addresses() (clients, servers []netip.Prefix, err error) {
 		servers = []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}
 		clients = servers
 	}
-	return clients, servers, nil
+	return r.setAside(clients, servers)
 }
 
-// greet gives a side its network.
-func (r *run) greet(s *side, addrs []netip.Prefix) (err error) {
+// greet gives a side its network. Only a relay has a second link, onward.
+func (r *run) greet(s *side, addrs, onward []netip.Prefix) (err error) {
 	if s.hello, err = s.remote.Hello(r.hard); err != nil {
 		return err
 	}
-	for _, a := range addrs {
+	for _, a := range slices.Concat(addrs, onward) {
 		s.addresses = append(s.addresses, a.Addr().String())
 	}
 	if r.scenario.Topology != scenario.Veth {
 		return nil
 	}
 	return s.remote.Network(r.hard, peer.Network{
-		Addresses: addrs, Link: r.scenario.Link, Buffered: !r.scenario.Stand.Off(),
+		Addresses: r.withCanary(s, addrs), Onward: onward, Link: r.scenario.Link,
+		Buffered: !r.scenario.Stand.Off() || r.scenario.Load.HalfOpen > 0,
 	})
 }
 
@@ -141,17 +163,14 @@ func (r *run) settings(s *side, own ...map[string]string) (out []sysctl.Setting,
 	if r.opt.Settings != nil {
 		out, refused = r.opt.Settings(s.hello.Defaults)
 	}
-	if n := r.synQueue(); s == r.server && n > defaultSomaxconn {
-		out = append(out, sysctl.Setting{Key: "net.core.somaxconn", Value: strconv.Itoa(n)})
+	if s == r.server {
+		out = append(out, r.standSettings(s.hello.Defaults)...)
 	}
 	for _, m := range append([]map[string]string{r.scenario.Sysctl.Both}, own...) {
 		out = append(out, sysctl.Ordered(m)...)
 	}
 	return out, refused
 }
-
-// defaultSomaxconn is what a namespace starts with (Linux 5.4): listen() gets no more.
-const defaultSomaxconn = 4096
 
 // differing lists the settings that this host would need and does not have: a scenario's own are never written there.
 func differing(wanted []sysctl.Setting, has map[string]string) (out []record.SysctlRefusal) {
@@ -183,11 +202,14 @@ const spareDescriptors = 64
 
 // descriptors says before the load when a side cannot hold as many connections as asked for, and asks for fewer.
 func (r *run) descriptors() {
-	soft, _, err := linux.NoFile()
+	soft, err := r.descriptorLimit()
 	if err != nil {
 		return // the peer raises its own and reports the error
 	}
-	most := max(1, int(soft)-spareDescriptors)
+	most := max(1, soft-spareDescriptors)
+	if r.relay != nil { // two for each connection
+		most = max(1, (most-r.scenario.Relay.Pool)/2)
+	}
 	if r.scenario.Load.Concurrency <= most {
 		return
 	}
@@ -217,13 +239,16 @@ func workers(asked, most int) int {
 func (r *run) workers() record.SidePair[int] {
 	if r.scenario.Stand.Off() {
 		return record.SidePair[int]{
-			Client: workers(r.scenario.Client.Workers, r.scenario.Load.Concurrency), Server: r.serverWorkers(),
+			Client: r.clientWorkers(), Server: r.serverWorkers(),
 		}
 	}
 	n := record.SidePair[int]{Server: 1}
 	for _, g := range r.stand.groups {
 		if g.recipe.FromServer {
 			n.Server++
+			if g.recipe.Server != nil {
+				n.Client++
+			}
 		} else {
 			n.Client++
 		}
@@ -240,8 +265,17 @@ func (r *run) length() scenario.Duration {
 const mostMetered = 1 << 16
 
 func (r *run) prepareServer() (err error) {
+	if r.foreign() {
+		r.server.ready, err = r.server.remote.Prepare(r.hard, peer.Prepare{Foreign: r.foreignServer(), Watch: r.watch(serverSide)})
+		return err
+	}
 	plan := r.serverPlan()
-	r.server.ready, err = r.server.remote.Prepare(r.hard, peer.Prepare{Server: &plan, Watch: r.watch(serverSide)})
+	if plan.UntilEOF = r.untilEOF(); plan.UntilEOF {
+		plan.Timeout = r.length()
+	}
+	r.server.ready, err = r.server.remote.Prepare(r.hard, r.shares(serverSide, peer.Prepare{
+		Server: &plan, Watch: r.watch(serverSide), OpenFiles: r.scenario.Server.Descriptors,
+	}))
 	return err
 }
 
@@ -250,10 +284,11 @@ func (r *run) serverPlan() server.Plan {
 	return server.Plan{
 		Engine: s.Engine, Listen: r.destinations, Socket: server.SocketOf(*s),
 		Backlog: s.Server.Backlog, Workers: r.serverWorkers(), AcceptDelay: s.Server.AcceptDelay,
-		Sources: r.sources, Timeout: s.Client.Timeout, Length: r.length(),
+		Sources: r.sources, Ignore: r.canaries.client, Timeout: s.Client.Timeout, Length: r.length(),
 		Request: s.Payload.Request, Response: s.Payload.Response, Rounds: s.Client.Requests,
-		Steps: r.strategy.Server, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Server), Meter: mostMetered,
+		Think: s.Server.Think, Steps: r.strategy.Server, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Server), Meter: mostMetered,
 		CPUs:      r.opt.CPUs.Server,
+		Heartbeat: s.Server.Heartbeat,
 		LifeLeast: scenario.Duration(r.life.least), LifeMost: scenario.Duration(r.life.most),
 	}
 }
@@ -263,7 +298,12 @@ func (r *run) serverWorkers() int {
 	if r.scenario.Server.ReusePort == scenario.Off {
 		return 1
 	}
-	return workers(r.scenario.Server.Workers, r.scenario.Load.Concurrency)
+	return max(workers(r.scenario.Server.Workers, r.scenario.Load.Concurrency), r.kept.processes.Server)
+}
+
+// clientWorkers is one at least for each process that the client is.
+func (r *run) clientWorkers() int {
+	return max(workers(r.scenario.Client.Workers, r.scenario.Load.Concurrency), r.kept.processes.Client)
 }
 
 func (r *run) prepareClient() (err error) {
@@ -273,7 +313,14 @@ func (r *run) prepareClient() (err error) {
 		r.limit, plan.Limit = g.Count, g.Count
 		plan.Until += r.scenario.Load.Hold
 	}
-	r.client.ready, err = r.client.remote.Prepare(r.hard, peer.Prepare{Client: &plan, Watch: r.watch(clientSide)})
+	if r.foreign() {
+		if err := r.learn(&plan, r.scenario.Close.Side == clientSide); err != nil {
+			return err
+		}
+	}
+	whole := peer.Prepare{Client: &plan, Watch: r.watch(clientSide), OpenFiles: r.scenario.Client.Descriptors}
+	r.withHalfOpen(&whole)
+	r.client.ready, err = r.client.remote.Prepare(r.hard, r.shares(clientSide, whole))
 	return err
 }
 
@@ -281,12 +328,12 @@ func (r *run) clientPlan() client.Plan {
 	s := &r.scenario
 	return client.Plan{
 		Engine: s.Engine, Sources: r.sources, Destinations: r.destinations, Socket: client.SocketOf(s.Client),
-		Rate: s.Load.Rate, Concurrency: s.Load.Concurrency, Workers: workers(s.Client.Workers, s.Load.Concurrency),
+		Rate: s.Load.Rate, Concurrency: s.Load.Concurrency, Workers: r.clientWorkers(),
 		Until: s.Load.Stop.After, Timeout: s.Client.Timeout,
 		Connections: s.Load.Stop.Connections, Failures: s.Load.Stop.Failures,
 		Request: s.Payload.Request, Response: s.Payload.Response, Rounds: s.Client.Requests,
 		Steps: r.strategy.Client, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Client), Meter: mostMetered,
-		CPUs: r.opt.CPUs.Client,
+		CPUs: r.opt.CPUs.Client, Answers: !s.Server.Heartbeat.Off(),
 	}
 }
 
@@ -299,8 +346,12 @@ const (
 // watch says what a side's sampler counts. In a namespace of its own every socket is the side's; in a shared one they are
 // told apart by the server's port.
 func (r *run) watch(of scenario.Side) peer.Watch {
-	w := peer.Watch{IPv6: r.scenario.Family == scenario.IPv6, OwnNamespace: r.scenario.Topology == scenario.Veth}
+	w := peer.Watch{
+		IPv6: r.scenario.Family == scenario.IPv6, OwnNamespace: r.scenario.Topology == scenario.Veth, Leave: r.leave(),
+		Orphans: r.scenario.Stand.Off() && r.leavesOrphans(of),
+	}
 	declared := r.strategy.Expect.Server
+	w.BothFamilies = r.foreign() && of == serverSide
 	if of == clientSide {
 		declared, w.Tuples = r.strategy.Expect.Client, r.tuples
 	}
@@ -309,6 +360,10 @@ func (r *run) watch(of scenario.Side) peer.Watch {
 		if state != record.TimeWait && declared.States[state] != "" {
 			w.Standing = append(w.Standing, state)
 		}
+	}
+	w.Standing, w.Tracked = append(w.Standing, r.standsHalfOpen(of)...), r.scenario.Track.By(of)
+	if of == serverSide && r.untilEOF() {
+		w.Standing = append(w.Standing, record.Established)
 	}
 	port := uint16(r.scenario.Server.Port)
 	switch {

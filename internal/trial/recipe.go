@@ -76,7 +76,7 @@ func (r *run) writeSettings() error {
 	if err := write(); err != nil {
 		return err
 	}
-	for _, s := range []*side{r.client, r.server} {
+	for _, s := range r.sides() {
 		s.sysctls.Refused = append(slices.Clone(s.sysctls.Refused), refusals(s.sysctls.Asked)...)
 	}
 	if r.opt.Strict {
@@ -87,15 +87,20 @@ func (r *run) writeSettings() error {
 
 // writeApart: each side has a namespace of its own.
 func (r *run) writeApart() error {
-	var both errgroup.Group
-	for _, s := range []struct {
+	type part struct {
 		*side
 		own    map[string]string
 		recipe []sysctl.Setting
-	}{
+	}
+	parts := []part{
 		{r.client, r.scenario.Sysctl.Client, r.opt.Recipe.Client},
 		{r.server, r.scenario.Sysctl.Server, r.opt.Recipe.Server},
-	} {
+	}
+	if r.relay != nil {
+		parts = append(parts, part{r.relay, r.scenario.Sysctl.Relay, r.opt.Relay})
+	}
+	var both errgroup.Group
+	for _, s := range parts {
 		both.Go(func() error {
 			settings, refused := r.settings(s.side, s.own)
 			return r.writeSide(s.side, settings, s.recipe, refused, s.own)
@@ -222,6 +227,11 @@ func (r *run) strict() error {
 	for _, text := range server {
 		if !slices.Contains(client, text) {
 			e.Problems = append(e.Problems, text+" (on the server)")
+		}
+	}
+	if r.relay != nil {
+		for _, text := range complaints(r.opt.Relay, r.relay.sysctls.Asked) {
+			e.Problems = append(e.Problems, text+" (on the relay)")
 		}
 	}
 	if len(e.Problems) == 0 {

@@ -37,15 +37,19 @@ func (r *run) record() (*record.Trial, error) {
 		Phases:   record.Phases{LoadSeconds: r.loadSeconds, HoldSeconds: r.holdSeconds, StoppedBy: r.stoppedBy},
 		Outcomes: []record.Outcome{}, Ports: []record.Tuple{}, Warnings: []record.Warning{},
 	}
+	r.takeOutCanaries()
+	t.Canaries = r.canaries.seen
 	t.Sides.Client, t.Sides.Server = r.side(r.client), r.side(r.server)
 	r.connections(t)
 	r.ports(t)
 	if err := r.bytes(t); err != nil {
 		return nil, err
 	}
-	t.Ledger = record.Ledger{Client: r.ledger(r.client), Server: r.ledger(r.server)}
+	t.Ledger = record.Ledger{Client: r.ledger(r.client), Server: r.serversPair().ledger(r.server)}
+	t.Relay = r.relayRecord()
 	t.Environment = r.environment()
 	t.Close, t.Stand, t.Restart = r.close(t), r.standRecord(), r.restart()
+	t.Kept = r.keptRecord()
 	t.Rate.LimitedBy, t.Rate.LimitedWhy = r.limitedBy(t)
 	r.judge(t)
 	t.Warnings = append(t.Warnings, r.warnings...)
@@ -61,6 +65,7 @@ func Describe(s scenario.Scenario) (record.Scenario, error) {
 	out := record.Scenario{
 		Name: s.Name, Title: s.Title, Topology: string(s.Topology), Family: string(s.Family),
 		CloseSide: string(s.Close.Side), Linger: s.Close.Linger.String(), Spec: spec,
+		Struck: string(s.Struck), ServerCommand: s.Server.Command,
 	}
 	if g := s.Load.Stop.TimeWait; g != nil {
 		out.Goal = &record.Goal{Side: string(g.Side), TimeWait: g.Count}
@@ -112,16 +117,21 @@ func (r *run) side(s *side) record.Side {
 	}
 	out.States = record.SideStates{Peak: everyState(res.Peak), End: everyState(res.End)}
 	out.Counters, out.Sampler = res.Counters, res.Sampler
+	out.Memory = r.memory(s)
 	if res.LongestLeftMS > 0 {
 		l := float64(res.LongestLeftMS) / 1e3
 		out.TimeWait.LifetimeSeconds = &l
 	}
+	r.limits(&out, s)
 	out.TimeWait.FinWait2Seconds = finWait2Seconds(res.FinWait2LeftMS, s.ready.Effective)
 	if res.Client != nil {
 		out.CPU = res.Client.CPU
 	}
 	if res.Server != nil {
 		out.CPU = res.Server.CPU
+	}
+	if res.ForeignCPU != nil {
+		out.CPU = *res.ForeignCPU
 	}
 	return out
 }
@@ -201,6 +211,10 @@ func plateauOf(samples []record.Sample, loadMS float64) *int64 {
 func (r *run) connections(t *record.Trial) {
 	p := r.client.progress
 	t.Connections = record.Connections{Attempted: p.Opened, OK: p.OK, Failed: p.Failed, Unfinished: p.InFlight()}
+	if !r.scenario.Stand.Off() {
+		p := r.groupsOpened()
+		t.Connections = record.Connections{Attempted: p.Opened, OK: p.OK, Failed: p.Failed, Unfinished: p.InFlight()}
+	}
 	if rate := float64(r.scenario.Load.Rate); r.scenario.Load.Rate != scenario.Max {
 		t.Rate.AskedPerSecond = &rate
 	}
@@ -232,7 +246,7 @@ func (r *run) connections(t *record.Trial) {
 	}
 	if res := r.server.result; res != nil && res.Server != nil {
 		t.Outcomes = append(t.Outcomes, res.Server.Outcomes...)
-		if r.scenario.Close.Side == scenario.ServerSide && teardown.Leaves(r.strategy.Expect.Server) {
+		if p := r.serversPair(); p.scenario.Close.Side == scenario.ServerSide && teardown.Leaves(p.strategy.Expect.Server) {
 			t.Connections.Replaced = &res.Server.Replaced
 		}
 	}
@@ -240,6 +254,9 @@ func (r *run) connections(t *record.Trial) {
 
 // groups adds what the groups of a stand came to.
 func (r *run) groups(t *record.Trial) {
+	if r.scenario.Stand.Off() {
+		return // those beside a load are no connections of its own
+	}
 	for _, s := range []*side{r.client, r.server} {
 		if s.result == nil {
 			continue
@@ -247,22 +264,10 @@ func (r *run) groups(t *record.Trial) {
 		for _, g := range s.result.Groups {
 			for _, o := range g.Outcomes {
 				o.Side = s.name
-				t.Outcomes = addOutcome(t.Outcomes, o)
+				t.Outcomes = tally.MergeOutcomes(t.Outcomes, []record.Outcome{o})
 			}
 		}
 	}
-}
-
-func addOutcome(list []record.Outcome, o record.Outcome) []record.Outcome {
-	for i := range list {
-		same := list[i]
-		same.Count = o.Count
-		if same == o {
-			list[i].Count += o.Count
-			return list
-		}
-	}
-	return append(list, o)
 }
 
 func (r *run) ports(t *record.Trial) {
@@ -295,7 +300,7 @@ func (r *run) bytes(t *record.Trial) error {
 		t.Bytes.Written += s.Written
 		t.Bytes.Read += s.Read
 	}
-	if c == nil || s == nil {
+	if c == nil || s == nil || r.relay != nil { // each of them speaks with the relay
 		return nil
 	}
 	t.Bytes.ToServer = direction(c.Written, s.Read)
@@ -331,6 +336,10 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 	l.Entered, l.Standing, l.Expired, l.ExpiredMost = &entered, &standing, &res.Expired, &res.ExpiredMost
 	reused := res.Counters["TcpExt.TWRecycled"]
 	l.Reused = &reused
+	if r.foreign() && s == r.server { // nobody told when it closed which connection
+		l.Expired, l.ExpiredMost = nil, nil
+		return l
+	}
 	var replaced int64
 	if res.Server != nil {
 		l.FirstCloses, replaced = &res.Server.FirstCloses, res.Server.Replaced
@@ -339,7 +348,9 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 		l.FirstCloses = &res.Client.FirstCloses
 	}
 	// TW counts an orphaned FIN_WAIT2 too, whether it becomes a TIME_WAIT or ends as it is (__inet_twsk_schedule).
-	rest := entered - standing - reused - max(res.OrphanFinWait2, r.orphaned(s))
+	orphans := max(res.OrphanFinWait2, r.orphaned(s))
+	l.FinWait2 = &orphans
+	rest := entered - standing - reused - orphans
 	if r.strategy.Expect.Server.States[record.TimeWait] == record.Some {
 		// Where both close at once, a close before the peer's FIN was read left a TIME_WAIT here or there.
 		replaced = min(replaced, max(0, rest))
@@ -356,21 +367,47 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 		unexplained = rest - most
 	}
 	expired := rest - unexplained
+	given := min(max(0, unexplained), r.gaveUp(s), res.Counters["Tcp.OutRsts"])
+	l.GivenUp = &given
+	unexplained -= given
 	l.Expired, l.Unexplained = &expired, &unexplained
 	return l
 }
 
+// gaveUp is how many connections a side ended for want of an answer, once they were established.
+func (r *run) gaveUp(s *side) (n int64) {
+	var outcomes []record.Outcome
+	switch {
+	case s.result.Client != nil:
+		outcomes = s.result.Client.Outcomes
+	case s.result.Server != nil:
+		outcomes = s.result.Server.Outcomes
+	}
+	for _, o := range outcomes {
+		if o.Cause == string(record.TimedOut) && o.Errno == "" && o.Phase != "connect" {
+			n += o.Count
+		}
+	}
+	return n
+}
+
 // orphaned is how many FIN_WAIT2 a side left that never became a TIME_WAIT, where the strategy is that its peer stays.
 func (r *run) orphaned(s *side) int64 {
-	declared, steps, ok := r.strategy.Expect.Client, r.strategy.Client, r.client.progress.OK
-	if s == r.server {
-		declared, steps, ok = r.strategy.Expect.Server, r.strategy.Server, r.server.progress.OK
-	}
-	closes := steps[len(steps)-1].Op == teardown.Close
-	if closes && (declared.States[record.FinWait2] != "" || declared.Passing[record.FinWait2] != "") {
-		return ok
+	switch {
+	case s == r.client && r.leavesOrphans(clientSide), s == r.server && r.leavesOrphans(serverSide):
+		return s.progress.OK
 	}
 	return 0
+}
+
+// leavesOrphans tells whether a side closes connections whose other end stays.
+func (r *run) leavesOrphans(of scenario.Side) bool {
+	declared, steps := r.strategy.Expect.Client, r.strategy.Client
+	if of == serverSide {
+		declared, steps = r.strategy.Expect.Server, r.strategy.Server
+	}
+	closes := !teardown.Keeps(steps)
+	return closes && (declared.States[record.FinWait2] != "" || declared.Passing[record.FinWait2] != "")
 }
 
 func (r *run) environment() record.Environment {
@@ -385,9 +422,17 @@ func (r *run) environment() record.Environment {
 	if e.Unmeasured == nil {
 		e.Unmeasured = map[string]string{}
 	}
+	if r.foreign() {
+		e.Unmeasured["bytes.lost"] = "the server is not ours, and what it wrote and read is not known"
+		e.Unmeasured["ledger.server.expired"] = "the server is not ours, and when it closed which connection is not known"
+	}
 	if r.scenario.Topology != scenario.Veth {
 		e.Unmeasured["ledger"] = "both sides share one namespace, and so its counters"
 		e.Unmeasured["offloads"] = "no link: both sides are in one namespace"
+	}
+	r.unmeasuredLimits(e.Unmeasured)
+	if r.relay != nil {
+		e.Unmeasured["bytes.lost"] = "client and server each speak with the relay"
 	}
 	if r.scenario.Client.FastOpen.IsOn() {
 		e.Unmeasured["latency.connect"] = "with TCP_FASTOPEN_CONNECT nobody is told when the handshake is over"

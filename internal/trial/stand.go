@@ -22,8 +22,8 @@ import (
 // addresses of its own, by which the server knows what to do with it and the packet holds know whom they are for. All of
 // them are at the server's one address and port, as in life.
 
-// standAddresses is how many client addresses the groups take beside those for TIME_WAIT.
-var standAddresses = len(teardown.Recipes) - 1
+// standAddresses is how many client addresses the groups take beside those for TIME_WAIT, which has two ways.
+var standAddresses = len(teardown.Recipes) - 2
 
 // group is the connections for one state.
 type group struct {
@@ -47,6 +47,13 @@ const quietFor = 200 * time.Millisecond
 type stand struct {
 	groups []*group
 	record record.Stand
+	// overflown are the closes for which tcp_max_tw_buckets left no TIME_WAIT.
+	overflown int64
+	// onlyBucketsShort tells that nothing but those is missing.
+	onlyBucketsShort bool
+	renewAt          time.Duration // when TIME_WAIT are next looked after
+	// unrenewable is why TIME_WAIT cannot be kept beyond their minute; "" where they can.
+	unrenewable string
 }
 
 // prepareStand lays out the groups and gets both sides ready for them.
@@ -56,7 +63,7 @@ func (r *run) prepareStand(clients, servers []netip.Addr) error {
 	if err := r.setHolds(clients); err != nil {
 		return err
 	}
-	here := peer.Prepare{Watch: peer.Watch{IPv6: r.scenario.Family == scenario.IPv6, OwnNamespace: true, Standing: allStates()}}
+	here := peer.Prepare{Watch: peer.Watch{IPv6: r.scenario.Family == scenario.IPv6, OwnNamespace: true, Standing: allStates(), Leave: r.leave()}}
 	there := here
 	plan := r.serverPlan()
 	plan.Listen = r.listeners()
@@ -75,14 +82,27 @@ func (r *run) prepareStand(clients, servers []netip.Addr) error {
 		}
 		g.peer, g.number = r.server, len(there.Groups)
 		target := netip.AddrPortFrom(clients[g.sources[0]], r.destinations[0].Port())
+		targets := []netip.AddrPort{target}
+		if g.recipe.Server != nil { // the other end takes part
+			targets = r.remoteServices(g, clients)
+			here.Server = r.remoteServer(g, targets, servers)
+		}
 		fromHere := *g
 		fromHere.sources = []int{0}
-		there.Groups = append(there.Groups, r.groupPlan(&fromHere, servers, []netip.AddrPort{target}))
+		there.Groups = append(there.Groups, r.groupPlan(&fromHere, servers, targets))
 	}
-	there.Server = &plan
+	if there.Server = &plan; r.foreign() {
+		there.Server, there.Foreign = nil, r.foreignServer()
+		there.Watch.BothFamilies = true
+	}
 	var err error
-	if r.server.ready, err = r.server.remote.Prepare(r.hard, there); err != nil || len(here.Groups) == 0 {
+	if r.server.ready, err = r.server.remote.Prepare(r.hard, there); err != nil || len(here.Groups) == 0 && here.Server == nil {
 		return err
+	}
+	if r.foreign() {
+		if err := r.learnForGroups(here.Groups); err != nil {
+			return err
+		}
 	}
 	r.client.ready, err = r.client.remote.Prepare(r.hard, here)
 	return err
@@ -111,17 +131,16 @@ func (r *run) listeners() []netip.AddrPort {
 	return all
 }
 
-// layOutGroups gives the states that are asked for their addresses: TIME_WAIT as many as the scenario says, since one
-// leaves at most half of its ports on a server, and one to each of the others.
+// layOutGroups gives the states that are asked for their addresses: TIME_WAIT as many as the scenario says, since one has
+// only so many ports, and one to each of the others.
 func (r *run) layOutGroups(addresses int) {
-	asked := r.scenario.Stand.Counts()
 	next := r.scenario.Client.Addresses
-	r.stand.record.Asked = record.Counts{}
-	for state, n := range asked {
+	r.stand.record.Asked, r.stand.record.How = record.Counts{}, map[record.State]string{record.Listen: "it listens"}
+	for state, n := range r.scenario.Stand.Counts() {
 		r.stand.record.Asked[record.State(state)] = int64(n)
 	}
 	for _, recipe := range teardown.Recipes {
-		n := asked[string(recipe.State)]
+		n := r.askedOf(recipe)
 		if n == 0 {
 			continue
 		}
@@ -135,6 +154,7 @@ func (r *run) layOutGroups(addresses int) {
 			next++
 		}
 		r.stand.groups = append(r.stand.groups, g)
+		r.stand.record.How[recipe.State] = r.how(recipe)
 	}
 }
 
@@ -146,6 +166,9 @@ func (r *run) groupPlan(g *group, addresses []netip.Addr, to []netip.AddrPort) c
 		Request: s.Payload.Request, Response: s.Payload.Response, Rounds: 1,
 		Silent: g.recipe.Silent, Steps: g.recipe.Client, Limit: g.asked,
 		Concurrency: s.Load.Concurrency,
+	}
+	if g.recipe.State == record.TimeWait && !g.recipe.FromServer { // each from a port of its own: one that comes back replaces its TIME_WAIT
+		plan.Socket.Bind = scenario.Bind{Mode: scenario.BindPorts, Ports: s.ClientPorts()}
 	}
 	if g.gated() { // all of them wait for their gate at the same time
 		plan.Concurrency = max(plan.Concurrency, int(g.asked))
@@ -192,6 +215,9 @@ func allStates() (out []record.State) {
 
 // active are the sides that take part, the client first: one without groups was never prepared and has nothing to tell.
 func (r *run) active() []*side {
+	if r.relay != nil {
+		return []*side{r.client, r.relay, r.server}
+	}
 	if r.client.ready.Effective == nil {
 		return []*side{r.server}
 	}
@@ -213,6 +239,9 @@ func (r *run) bringUp(soft context.Context) {
 			r.goalReached = &at
 			break
 		}
+		if r.stand.onlyBucketsShort {
+			break
+		}
 	}
 	r.loadSeconds = r.elapsed().Seconds()
 	r.split()
@@ -225,15 +254,28 @@ func (r *run) lookAtStand(phase string) bool {
 	if err != nil {
 		return false
 	}
-	r.stand.record.Standing = st.Counts
-	all := true
+	r.stand.record.Standing, r.stand.overflown = st.Counts, st.Overflown
+	r.renew()
+	all, others := true, true
 	for _, g := range r.stand.groups {
 		if short := g.asked - st.Counts[g.recipe.State]; short != 0 {
 			all = false
 			r.carryOn(g, short)
+			others = others && r.bucketsShort(g)
 		}
 	}
+	r.stand.onlyBucketsShort = !all && others
 	return all
+}
+
+// bucketsShort tells whether a group is short of what the kernel keeps no more of (tcp_max_tw_buckets): each one more would
+// be closed without a TIME_WAIT, too.
+func (r *run) bucketsShort(g *group) bool {
+	if g.recipe.State != record.TimeWait || r.stand.overflown == 0 || g.number >= len(g.peer.progress.Groups) {
+		return false
+	}
+	p := g.peer.progress.Groups[g.number]
+	return p.Opened >= g.limit && p.InFlight() == 0 && r.stand.record.Standing[record.TimeWait]+r.stand.overflown >= g.limit
 }
 
 // carryOn opens a group's gate once the server has done its part on all of its connections, and allows as many more
@@ -254,6 +296,9 @@ func (r *run) carryOn(g *group, short int64) {
 	if p.InFlight() > 0 || short <= 0 || !r.quiet(g) {
 		return
 	}
+	if g.recipe.State == record.TimeWait && r.stand.overflown > 0 {
+		return // see bucketsShort
+	}
 	if g.refills++; g.refills > g.mostRefills(r.scenario.Load.Hold.Std()) || p.Failed > g.asked {
 		return // more of the same would help no more: the warning says what is missing
 	}
@@ -269,6 +314,9 @@ func (g *group) mostRefills(hold time.Duration) int { return 5 + int(hold/time.S
 
 // serverHasDoneItsPart tells whether the server has accepted every connection that it can, and done its steps on it.
 func (r *run) serverHasDoneItsPart() bool {
+	if r.foreign() {
+		return r.foreignHasClosed()
+	}
 	var opened int64
 	for _, g := range r.stand.groups {
 		if g.recipe.FromServer || g.recipe.State == record.SynRecv || g.number >= len(g.peer.progress.Groups) {
@@ -317,7 +365,11 @@ func (s *stand) note() {
 	if k.Looks++; k.Looks == 1 {
 		k.Least, k.Most = record.Counts{}, record.Counts{}
 	}
-	for state, asked := range k.Asked {
+	for _, state := range record.States {
+		asked, named := k.Asked[state]
+		if !named && (state == record.Listen || state == record.Closed) { // there must be a listener
+			continue
+		}
 		n := k.Standing[state]
 		if k.Looks == 1 {
 			k.Least[state] = n
@@ -333,6 +385,7 @@ func (r *run) standRecord() *record.Stand {
 		return nil
 	}
 	k := r.stand.record
+	k.Reached = r.goalReached
 	k.Standing = everyState(k.Standing)
 	for _, c := range []*record.Counts{&k.Least, &k.Most} {
 		if *c == nil {
@@ -340,6 +393,13 @@ func (r *run) standRecord() *record.Stand {
 		}
 	}
 	return &k
+}
+
+// closedItself tells whether a server of somebody else's took connections down that were to stay ESTABLISHED: they are
+// fewer than asked, and more than asked are half-closed by it.
+func closedItself(k *record.Stand) bool {
+	return k.Least[record.Established] < k.Asked[record.Established] &&
+		k.Most[record.FinWait1]+k.Most[record.FinWait2] > k.Asked[record.FinWait1]+k.Asked[record.FinWait2]
 }
 
 // standNotReached says which states are not as they were asked to be.
@@ -352,6 +412,11 @@ func (r *run) standNotReached(t *record.Trial) *record.Warning {
 	if r.goalReached == nil {
 		text = fmt.Sprintf("not all of the sockets asked for ever stood at once within %s", r.scenario.Load.Stop.After)
 		advice = "give it more time with --set load.stop.after, or ask for fewer"
+	}
+	if r.scenario.Server.Command != "" && closedItself(t.Stand) {
+		text += "; the server closed connections that were to stay open, as its own configuration has it"
+		advice = "give it a keep-alive and a client timeout (nginx: keepalive_timeout; HAProxy: timeout client, timeout http-keep-alive) " +
+			"longer than the hold, or hold for less; a server that closes after each response cannot hold ESTABLISHED"
 	}
 	return &record.Warning{Code: "stand-not-reached", Text: text, Advice: advice, Spoils: []string{"stand"}}
 }

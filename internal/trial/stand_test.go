@@ -83,10 +83,13 @@ func TestNetNSEachStateAlone(t *testing.T) {
 	t.Parallel()
 	for _, recipe := range teardown.Recipes {
 		field := strings.ToLower(string(recipe.State))
+		if recipe.State == record.TimeWait && recipe.FromServer {
+			field += "_out"
+		}
 		t.Run(field, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, "state-mix", "load.hold=300ms")
-			s.Stand = standOf(t, recipe.State, 7)
+			s.Stand = standOf(t, field, 7)
 			got := runTrial(t, s, Options{})
 			if k := got.Stand; k.WorstDeviation != 0 || k.Standing[recipe.State] != 7 || len(warnings(got)) != 0 {
 				t.Errorf("%+v, warnings %+v", k, got.Warnings)
@@ -96,9 +99,9 @@ func TestNetNSEachStateAlone(t *testing.T) {
 }
 
 // standOf asks for one state alone.
-func standOf(t *testing.T, state record.State, n int) scenario.Stand {
+func standOf(t *testing.T, field string, n int) scenario.Stand {
 	t.Helper()
-	s, err := scenario.Parse("stand.yaml", fmt.Appendf(nil, "name: alone\nstand:\n  %s: %d\n", strings.ToLower(string(state)), n))
+	s, err := scenario.Parse("stand.yaml", fmt.Appendf(nil, "name: alone\nstand:\n  %s: %d\n", field, n))
 	if err != nil {
 		t.Fatal(err)
 	}

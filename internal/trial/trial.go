@@ -35,10 +35,14 @@ type Options struct {
 	// record; with Strict, one that cannot be had is a StrictError.
 	Recipe Recipe
 	Strict bool
+	// Relay is the recipe's part for a relay.
+	Relay []sysctl.Setting
 	// Host lends a recipe this host's own settings in topology host; nil where nobody has accepted that.
-	Host      *sysctl.Host
-	CPUs      record.SidePair[[]int]
-	Addresses Addresses
+	Host *sysctl.Host
+	CPUs record.SidePair[[]int]
+	// Descriptors is how many a process of a side may have, where that is less than the machine's limit; 0: as many as that.
+	Descriptors int
+	Addresses   Addresses
 	// Watch, where it is set, is called about ten times a second while the load runs.
 	Watch func(Moment)
 	// Say, where it is set, is told what a person should know before the load starts.
@@ -54,13 +58,22 @@ type Moment struct {
 	Failed   int64
 	TimeWait record.SidePair[int64]
 	PID      record.SidePair[int] // as the host sees them
+	Relay    *RelayMoment         // nil where there is none
+	// Standing are the server's sockets at the last look; nil where none were asked to stand.
+	Standing record.Counts
+}
+
+// RelayMoment is what can be told of a relay.
+type RelayMoment struct {
+	PID                          int
+	TowardsClient, TowardsServer int64 // TIME_WAIT
 }
 
 // Addresses are those of topology host; in a lab they are the lab's own.
 type Addresses struct{ Server string }
 
 // Known is what this program can carry out, for scenario.Check.
-var Known = scenario.Known{Engines: client.Engines, IOs: []string{"epoll"}, Close: teardown.Check}
+var Known = scenario.Known{Engines: client.Engines, IOs: []string{"epoll"}, Close: teardown.Check, Causes: record.DiagnosedCauses}
 
 // Strategies lists the ways to close that this program knows.
 func Strategies() []teardown.Kind { return teardown.Kinds() }
@@ -73,7 +86,7 @@ func Strategies() []teardown.Kind { return teardown.Kinds() }
 func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (t *record.Trial, err error) {
 	r := &run{scenario: s, opt: opt, hard: hard, started: time.Now()}
 	defer func() { err = errors.Join(err, r.giveBack()) }() // when the lab is closed, and in a panic, too
-	l, err := lab.Start(s.Topology, opt.Program)
+	l, err := startLab(s, opt.Program)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +98,10 @@ func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (t *recor
 	steal, stealKnown := machine.Steal("")
 	began := time.Now()
 	if s.Stand.Off() {
+		r.kept.slabBefore = lookAtSlab()
 		r.load(soft)
 		r.hold(soft)
+		r.kept.slabAfter = lookAtSlab()
 	} else {
 		r.bringUp(soft)
 		r.holdStand(soft)
@@ -109,6 +124,8 @@ type run struct {
 	loan     *sysctl.Loan // this host's settings, where they were lent
 	client   *side
 	server   *side
+	relay    *side // nil where there is none
+	onward   *run  // what is between the relay and the server; nil where there is none
 
 	strategy     teardown.Strategy
 	life         life
@@ -116,6 +133,9 @@ type run struct {
 	destinations []netip.AddrPort
 	tuples       []peer.Tuple
 	stand        stand
+	canaries     canaries
+	half         halfOpen
+	kept         kept
 	forecast     []record.Forecast
 	ranges       []record.PortRange
 	warnings     []record.Warning
@@ -144,6 +164,7 @@ type side struct {
 	sysctls   record.Sysctls
 	progress  peer.Progress
 	samples   []record.Sample
+	onward    []record.Sample // a relay's, of the sockets that face the server
 	result    *peer.Result
 	err       error // the peer can no longer be asked
 }
@@ -153,7 +174,7 @@ func (r *run) explain(err error) error {
 	if e, ended := r.whoEnded(errors.Join(err, r.lost())); ended {
 		err = fmt.Errorf("%s (%w)", said(e), err)
 	}
-	for _, p := range []*lab.Peer{&r.lab.Client, &r.lab.Server} {
+	for _, p := range r.lab.Peers() {
 		if words := p.LastWords(); words != "" {
 			err = fmt.Errorf("%w; the %s's last words: %s", err, p.Name, words)
 		}
@@ -166,7 +187,7 @@ func (r *run) explain(err error) error {
 func (r *run) lost() error {
 	ctx, cancel := context.WithTimeout(r.hard, lostLimit)
 	defer cancel()
-	for _, s := range []*side{r.client, r.server} {
+	for _, s := range r.sides() {
 		if _, err := s.remote.Hello(ctx); errors.Is(err, peer.ErrLost) {
 			return err
 		}

@@ -81,9 +81,9 @@ func warned(t *record.Trial, code string) bool {
 // closed holds a side's account of TIME_WAIT to being closed.
 func closed(t *testing.T, name string, l record.LedgerSide) {
 	t.Helper()
-	if *l.Unexplained != 0 || *l.Entered != *l.Standing+*l.Replaced+*l.Reused+*l.Expired {
-		t.Errorf("%s: %d entered = %d standing + %d replaced + %d reused + %d expired + %d unexplained", name,
-			*l.Entered, *l.Standing, *l.Replaced, *l.Reused, *l.Expired, *l.Unexplained)
+	if *l.Unexplained != 0 || *l.Entered != *l.Standing+*l.Replaced+*l.Reused+*l.Expired+*l.GivenUp {
+		t.Errorf("%s: %d entered = %d standing + %d replaced + %d reused + %d expired + %d given up + %d unexplained", name,
+			*l.Entered, *l.Standing, *l.Replaced, *l.Reused, *l.Expired, *l.GivenUp, *l.Unexplained)
 	}
 }
 

@@ -1,0 +1,40 @@
+//go:build linux
+
+package peer
+
+import (
+	"context"
+
+	"twomsl/internal/foreign"
+)
+
+// learn asks the other side's server; nothing of it is counted, since the load has not begun.
+func (a *agent) learn(ctx context.Context, l Learn) (foreign.Exchange, error) {
+	return foreign.Learn(ctx, l.From, l.To, l.Keep)
+}
+
+// startForeign starts a server of somebody else's, where there is one, and waits until it listens.
+func (a *agent) startForeign(ctx context.Context, f *Foreign) (err error) {
+	if f == nil {
+		return nil
+	}
+	if a.foreign, err = foreign.Start(f.Command, f.Listen); err != nil {
+		return err
+	}
+	return a.foreign.AwaitListening(ctx)
+}
+
+// finishForeign tells what it used since the start.
+func (a *agent) finishForeign(res *Result) error {
+	if err := a.foreign.Err(); err != nil {
+		return err
+	}
+	used, err := foreign.CPU()
+	if err != nil {
+		return err
+	}
+	used.UserSeconds = max(0, used.UserSeconds-a.foreignCPU.UserSeconds)
+	used.SystemSeconds = max(0, used.SystemSeconds-a.foreignCPU.SystemSeconds)
+	res.ForeignCPU = &used
+	return nil
+}

@@ -1,0 +1,89 @@
+//go:build linux
+
+package trial
+
+import (
+	"fmt"
+
+	"twomsl/client"
+	"twomsl/internal/foreign"
+	"twomsl/internal/peer"
+	"twomsl/internal/record"
+	"twomsl/internal/scenario"
+	"twomsl/internal/teardown"
+)
+
+// A server that nobody here wrote is asked for what is wanted of it by what the client says: `Connection: close` makes it
+// close first, and the client's FIN makes it close second. What it counts is not known.
+
+func (r *run) foreign() bool { return r.scenario.Server.Command != "" }
+
+func (r *run) foreignServer() *peer.Foreign {
+	return &peer.Foreign{Command: r.scenario.Server.Command, Listen: r.destinations[0]}
+}
+
+// learn fills in what a connection says and hears.
+func (r *run) learn(plan *client.Plan, keep bool) error {
+	e, err := r.exchange(keep)
+	if err != nil {
+		return err
+	}
+	plan.Say, plan.Response = e.Request, scenario.Size(e.Response)
+	return nil
+}
+
+// exchange asks from the client's first address, for which nothing is ever held back.
+func (r *run) exchange(keep bool) (foreign.Exchange, error) {
+	e, err := r.client.remote.Learn(r.hard, peer.Learn{From: r.sources[0], To: r.destinations[0], Keep: keep})
+	if err != nil {
+		return e, fmt.Errorf("server.command: %w", err)
+	}
+	return e, nil
+}
+
+// learnForGroups does so for the groups that the client opens: where the server is to close first, they ask it to.
+func (r *run) learnForGroups(plans []client.Plan) error {
+	var known [2]*foreign.Exchange
+	for _, g := range r.stand.groups {
+		if g.recipe.FromServer || g.recipe.Silent {
+			continue
+		}
+		way := 0
+		if !g.serverFirst() {
+			way = 1
+		}
+		if known[way] == nil {
+			e, err := r.exchange(way == 1)
+			switch {
+			case err != nil && way == 1: // a server that never keeps a connection waits for the rest of a request all the same
+				e = foreign.Half(r.destinations[0])
+			case err != nil:
+				return err
+			}
+			known[way] = &e
+		}
+		plans[g.number].Say, plans[g.number].Response = known[way].Request, scenario.Size(known[way].Response)
+	}
+	return nil
+}
+
+// serverFirst tells whether the server ends the group's connections before the client does.
+func (g *group) serverFirst() bool {
+	op := g.recipe.Server[0].Op
+	return op == teardown.Shutdown || op == teardown.Close
+}
+
+// foreignHasClosed tells whether the server's FINs that are held back are as many as were asked for: what is to stand in
+// FIN_WAIT1, and what waits there for its gate.
+func (r *run) foreignHasClosed() bool {
+	var want int64
+	for _, g := range r.stand.groups {
+		switch g.recipe.State {
+		case record.FinWait1:
+			want += g.asked
+		case record.Closing:
+			want += g.limit - g.gate
+		}
+	}
+	return r.stand.record.Standing[record.FinWait1] >= want
+}
