@@ -47,6 +47,12 @@ func TestNetNSSyncookies(t *testing.T) {
 			if (cookies >= n-want.kept) != want.cookies || (dropped >= n-want.kept) == want.cookies {
 				t.Errorf("%s, tcp_syncookies=%s: %d cookies, %d dropped", version, value, cookies, dropped)
 			}
+			// "queue full" is counted wherever no place in it is given: with 2 for every SYN, however empty it is
+			asked := p.server.counter("TcpExt.TCPReqQFullDoCookies")
+			refused := p.server.counter("TcpExt.TCPReqQFullDrop")
+			if want.cookies != (asked >= n-want.kept) || want.cookies == (refused >= n-want.kept) {
+				t.Errorf("%s, tcp_syncookies=%s: TCPReqQFullDoCookies %d, TCPReqQFullDrop %d", version, value, asked, refused)
+			}
 		}
 	}
 }
@@ -128,5 +134,32 @@ func TestNetNSAbortOnOverflow(t *testing.T) {
 			p.server.stands(map[uint8]int{linux.DiagEstablished: backlog + 2})
 			equal(t, version+", 0: RST of the server", p.server.counter("Tcp.OutRsts"), 0)
 		}
+	}
+}
+
+// Data for a FIN_WAIT2 that nobody holds any more is answered with an RST and ends it: no TIME_WAIT follows, and no counter
+// but OutRsts tells. TcpExtTW had counted it when it became an orphan.
+func TestNetNSDataEndsOrphanedFinWait2(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	for version, pair := range families {
+		p := pair(t)
+		l := p.serve(80)
+		var open []*conn
+		for range n {
+			c := l.open()
+			c.closeClient()
+			open = append(open, c)
+		}
+		p.client.stands(map[uint8]int{linux.DiagFinWait2: n})
+		equal(t, version+": TW", p.client.counter("TcpExt.TW"), n)
+		for _, c := range open {
+			write(t, c.server)
+		}
+		p.client.stands(map[uint8]int{})
+		equal(t, version+": RST of the client", p.client.counter("Tcp.OutRsts"), n)
+		equal(t, version+": TW afterwards", p.client.counter("TcpExt.TW"), n)
+		equal(t, version+": aborts", p.client.counter("TcpExt.TCPAbortOnData")+p.client.counter("TcpExt.TCPAbortOnClose"), 0)
+		equal(t, version+": resets seen by the server", p.server.counter("Tcp.EstabResets"), n)
 	}
 }

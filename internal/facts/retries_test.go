@@ -30,6 +30,9 @@ func TestNetNSSynRetries(t *testing.T) {
 			if n := p.client.counter("TcpExt.TCPSynRetrans"); n < c.retries || n > c.retries+c.linear {
 				t.Errorf("%s, %+v: the SYN was sent again %d times", version, c, n)
 			}
+			// so what the first counts beyond the second are connections that stood, and those of orphans
+			equal(t, version+": TCPAbortOnTimeout", p.client.counter("TcpExt.TCPAbortOnTimeout"), 1)
+			equal(t, version+": AttemptFails", p.client.counter("Tcp.AttemptFails"), 1)
 		}
 	}
 }
@@ -73,6 +76,7 @@ func TestNetNSRetries2(t *testing.T) {
 			t.Errorf("%s: sent again %d times with tcp_retries2=2", version, n)
 		}
 		equal(t, version+": TCPAbortOnTimeout", p.client.counter("TcpExt.TCPAbortOnTimeout"), 1)
+		equal(t, version+": AttemptFails", p.client.counter("Tcp.AttemptFails"), 0)
 		if _, e := linux.Read(idle.client, make([]byte, 1)); e != linux.EAGAIN {
 			t.Errorf("%s: the idle connection: %v; expected it to stand", version, e)
 		}
