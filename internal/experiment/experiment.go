@@ -6,8 +6,6 @@ package experiment
 import (
 	"context"
 
-	"golang.org/x/sync/errgroup"
-
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/internal/trial"
@@ -45,26 +43,9 @@ func Run(soft, hard context.Context, jobs int, next func() []Trial) {
 }
 
 func run(soft, hard context.Context, jobs int, batch []Trial) {
-	told := make(chan func())
-	go func() {
-		defer close(told)
-		var all errgroup.Group
-		all.SetLimit(max(1, jobs))
-		for _, one := range batch {
-			if soft.Err() != nil {
-				break
-			}
-			all.Go(func() error {
-				if soft.Err() == nil {
-					t, err := trial.Run(soft, hard, one.Scenario, one.Options)
-					told <- func() { one.Done(t, err) }
-				}
-				return nil
-			})
-		}
-		all.Wait() //nolint:errcheck // none is returned
-	}()
-	for tell := range told {
-		tell()
+	list := make([]Job, len(batch))
+	for i, one := range batch {
+		list[i] = one.Job()
 	}
+	Carry(soft, hard, jobs, list)
 }
