@@ -178,8 +178,12 @@ type namedSide struct {
 	name string
 }
 
-func sidesOf(t *record.Trial) [2]namedSide {
-	return [2]namedSide{{&t.Sides.Client, "client"}, {&t.Sides.Server, "server"}}
+func sidesOf(t *record.Trial) []namedSide {
+	all := []namedSide{{&t.Sides.Client, "client"}, {&t.Sides.Server, "server"}}
+	if t.Relay != nil {
+		all = append(all, namedSide{&record.Side{Sysctls: t.Relay.Sysctls}, "relay"})
+	}
+	return all
 }
 
 // environment is that of the first trial that there is a record of.

@@ -20,7 +20,8 @@ func Curve(trials []*record.Trial) *record.Curve {
 	}
 	t := trials[0]
 	c := &record.Curve{Trial: t.ID, LoadSeconds: t.Phases.LoadSeconds, Latency: latencies(trials)}
-	c.PortsUsable, c.PortsForecast, c.PortsCliff = portLimits(t.Ports)
+	c.PortsUsable, c.PortsForecast, c.PortsCliff = portLimits(portsOf(t))
+	c.Relayed = t.Relay != nil
 	if r := exhaustion(t); r.unmeasured == "" && !r.never {
 		c.FirstExhaustionSeconds = &r.value
 	}
@@ -69,37 +70,48 @@ func samples(t *record.Trial, first *float64) []record.CurvePoint {
 	for i := range t.Sides.Client.Samples {
 		s := &t.Sides.Client.Samples[i]
 		p := record.CurvePoint{AtSeconds: s.AtMS / 1e3, ClientTimeWait: s.TimeWait, OK: s.OK, Failed: s.Failed}
-		if len(s.PortsInUse) > 0 {
-			var n int64
-			for _, one := range s.PortsInUse {
-				n += one
-			}
-			if n >= 0 {
-				p.PortsInUse = &n
-			}
+		if t.Relay == nil {
+			p.PortsInUse = portsIn(s)
 		}
 		points = append(points, p)
 	}
 	points = slices.DeleteFunc(points, func(p record.CurvePoint) bool { return math.IsNaN(p.AtSeconds) || math.IsInf(p.AtSeconds, 0) })
-	points = withServer(points, t.Sides.Server.Samples)
+	beside(points, t.Sides.Server.Samples, func(p *record.CurvePoint, s *record.Sample) { p.ServerTimeWait = s.TimeWait })
+	if r := t.Relay; r != nil {
+		beside(points, r.Client.Samples, func(p *record.CurvePoint, s *record.Sample) { p.Relay.Client = s.TimeWait })
+		beside(points, r.Server.Samples, func(p *record.CurvePoint, s *record.Sample) {
+			p.Relay.Server, p.PortsInUse = s.TimeWait, portsIn(s)
+		})
+	}
 	return thin(points, pins(points, first))
 }
 
-// withServer puts the server's counts beside the client's: into the point of the same moment, or the next one.
-func withServer(points []record.CurvePoint, server []record.Sample) []record.CurvePoint {
+// portsIn adds up the tuples' ports in use; nil where they were not counted.
+func portsIn(s *record.Sample) *int64 {
+	var n int64
+	for _, one := range s.PortsInUse {
+		n += one
+	}
+	if len(s.PortsInUse) == 0 || n < 0 {
+		return nil
+	}
+	return &n
+}
+
+// beside puts another side's counts beside the client's: into the point of the same moment, or the next one.
+func beside(points []record.CurvePoint, samples []record.Sample, put func(*record.CurvePoint, *record.Sample)) {
 	at := 0
-	for i := range server {
-		if server[i].TimeWait == nil {
+	for i := range samples {
+		if samples[i].TimeWait == nil {
 			continue
 		}
-		for at < len(points)-1 && points[at].AtSeconds*1e3 < server[i].AtMS {
+		for at < len(points)-1 && points[at].AtSeconds*1e3 < samples[i].AtMS {
 			at++
 		}
 		if at < len(points) {
-			points[at].ServerTimeWait = server[i].TimeWait
+			put(&points[at], &samples[i])
 		}
 	}
-	return points
 }
 
 // pins are the points that no thinning may take away: the highest of each count, and the last before and the first after
@@ -151,26 +163,41 @@ func thin[T any](points []T, keep []int) []T {
 	return out
 }
 
-// states pairs the splits by state of both sides: each of the client's with the server's last one until then.
+// states pairs the splits by state of all sides: each of the client's with the others' last one until then.
 func states(t *record.Trial) []record.CurveStates {
 	var out []record.CurveStates
-	server, at := t.Sides.Server.Samples, 0
-	var last record.Counts
+	server := lastSplit(t.Sides.Server.Samples)
+	var near, far func(float64) record.Counts
+	if r := t.Relay; r != nil {
+		near, far = lastSplit(r.Client.Samples), lastSplit(r.Server.Samples)
+	}
 	for i := range t.Sides.Client.Samples {
 		s := &t.Sides.Client.Samples[i]
-		for ; at < len(server) && server[at].AtMS <= s.AtMS; at++ {
-			if server[at].States != nil {
-				last = server[at].States
-			}
-		}
 		if s.States == nil || math.IsNaN(s.AtMS) || math.IsInf(s.AtMS, 0) {
 			continue
 		}
-		out = append(out, record.CurveStates{
-			AtSeconds: s.AtMS / 1e3, States: record.SidePair[record.Counts]{Client: s.States, Server: last},
-		})
+		one := record.CurveStates{
+			AtSeconds: s.AtMS / 1e3, States: record.SidePair[record.Counts]{Client: s.States, Server: server(s.AtMS)},
+		}
+		if near != nil {
+			one.Relay = &record.SidePair[record.Counts]{Client: near(s.AtMS), Server: far(s.AtMS)}
+		}
+		out = append(out, one)
 	}
 	return thin(out, nil)
+}
+
+// lastSplit gives the last split by state until a moment; the moments must come in order.
+func lastSplit(samples []record.Sample) func(atMS float64) record.Counts {
+	at, last := 0, record.Counts(nil)
+	return func(until float64) record.Counts {
+		for ; at < len(samples) && samples[at].AtMS <= until; at++ {
+			if samples[at].States != nil {
+				last = samples[at].States
+			}
+		}
+		return last
+	}
 }
 
 // latencies merges the trials' histograms. Where one of them counts from another moment, or cannot be read, there is no

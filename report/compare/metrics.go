@@ -51,7 +51,7 @@ var table = []metric{
 	{name: "connect.p50_us", unit: "us", better: lower, share: timedShare, read: latency(func(q *record.Quantiles) float64 { return q.P50US })},
 	{name: "connect.p99_us", unit: "us", better: lower, share: timedShare, read: latency(func(q *record.Quantiles) float64 { return q.P99US })},
 	{name: "connect.p999_us", unit: "us", better: lower, share: timedShare, read: latency(func(q *record.Quantiles) float64 { return q.P999US })},
-	{name: "tw_reused", unit: "sockets", better: neither, exact: true, step: 1, events: true, read: counter(client, "TcpExt.TWRecycled")},
+	{name: "tw_reused", unit: "sockets", better: neither, exact: true, step: 1, events: true, read: reused},
 	{name: twOverflow, unit: "sockets", better: lower, exact: true, step: 1, events: true, read: overflow},
 	{name: "resets_seen", unit: "connections", better: lower, exact: true, step: 1, events: true, read: resetsSeen},
 	{name: "bytes_lost", unit: "bytes", better: lower, exact: true, step: 1, events: true, read: bytesLost},
@@ -221,7 +221,7 @@ func exhaustion(t *record.Trial) reading {
 		return missing("no ports were counted")
 	}
 	first := math.Inf(1)
-	for _, p := range t.Ports {
+	for _, p := range slices.Concat(t.Ports, portsOf(t)) {
 		if p.FirstExhaustionSeconds != nil {
 			first = min(first, *p.FirstExhaustionSeconds)
 		}
@@ -230,9 +230,9 @@ func exhaustion(t *record.Trial) reading {
 		return reading{never: true}
 	}
 	r := value(first)
-	for _, o := range t.Outcomes {
+	for _, o := range outcomesOf(t) {
 		noPort := o.Cause == string(record.AddrNotAvailable) || o.Cause == string(record.AddrInUse)
-		if o.Side == "client" && noPort {
+		if o.Side != "server" && noPort {
 			r.events += float64(o.Count)
 		}
 	}
@@ -243,7 +243,7 @@ func exhaustion(t *record.Trial) reading {
 // all that was asked for went through, the rate asked for is what is known to last.
 func rateThatLasts(t *record.Trial) reading {
 	lasts, longest, limited := 0.0, 0.0, true
-	for _, p := range t.Ports {
+	for _, p := range portsOf(t) {
 		if p.Forecast.RateThatLasts == nil {
 			limited = false
 			continue
@@ -306,12 +306,13 @@ func usable(p *record.Tuple) float64 {
 
 func portsShare(t *record.Trial) reading {
 	taken, all := 0.0, 0.0
-	for i := range t.Ports {
-		if t.Ports[i].PeakInUse == nil {
+	ports := portsOf(t)
+	for i := range ports {
+		if ports[i].PeakInUse == nil {
 			return missing("ports in use were not counted")
 		}
-		taken += float64(*t.Ports[i].PeakInUse)
-		all += usable(&t.Ports[i])
+		taken += float64(*ports[i].PeakInUse)
+		all += usable(&ports[i])
 	}
 	if !(all > 0) {
 		return missing("there are no ports to take")
@@ -332,6 +333,9 @@ func longest(a, b *float64, why string) reading {
 }
 
 func timeWaitSeconds(t *record.Trial) reading {
+	if t.Relay != nil {
+		return longest(t.Relay.Client.TimeWait.LifetimeSeconds, t.Relay.Server.TimeWait.LifetimeSeconds, "no TIME_WAIT was seen")
+	}
 	return longest(t.Sides.Client.TimeWait.LifetimeSeconds, t.Sides.Server.TimeWait.LifetimeSeconds, "no TIME_WAIT was seen")
 }
 
@@ -382,6 +386,9 @@ func overflow(t *record.Trial) reading {
 		return s
 	case oneNamespace(t.Scenario.Topology):
 		return value(max(c.value, s.value))
+	}
+	if t.Relay != nil {
+		c.value += float64(t.Relay.Counters[name])
 	}
 	return value(c.value + s.value)
 }

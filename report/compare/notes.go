@@ -96,8 +96,12 @@ func (x *analysis) same(v, w *record.Variant) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return false
 	}
+	others := sidesOf(b[0])
 	for i, s := range sidesOf(a[0]) {
-		t := sidesOf(b[0])[i]
+		if i >= len(others) { // a relay that the other variant does without
+			return false
+		}
+		t := others[i]
 		if s.Sysctls.Effective == nil || !maps.Equal(s.Sysctls.Effective, t.Sysctls.Effective) ||
 			!maps.Equal(unlisted(s), unlisted(t)) {
 			return false
