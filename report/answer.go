@@ -10,12 +10,31 @@ import (
 
 // answer is the trial in a few sentences: what failed and how, who holds the TIME_WAIT, whether that was the goal.
 func answer(w *wording, t *record.Trial) {
+	if t.Relay != nil {
+		relayAnswer(w, t)
+		return
+	}
 	contradiction(w, t)
 	ran, mood := outcome(t)
-	if ran != "" && mood != green {
-		w.para(mood, ran)
+	short := usedUp(t)
+	if t.Kept != nil && t.Connections.Failed+t.Connections.Unfinished == 0 {
+		ran = "" // what became of them is what it is about
+	}
+	switch {
+	case mood != green && ran != "":
+		w.para(mood, strings.TrimSpace(short+" "+ran))
+	case short != "":
+		w.para(yellow, short)
+	}
+	if trouble(w, t) {
+		loss(w, t)
+		careful(w, t)
+		return
 	}
 	held := []string{holds(t, holder(t)), holds(t, other(holder(t)))}
+	if nobodyHolds(t) {
+		held = []string{"Neither side holds a TIME_WAIT."}
+	}
 	if g := missedGoal(t); g != "" {
 		held = append(held, g)
 	}
@@ -24,7 +43,9 @@ func answer(w *wording, t *record.Trial) {
 		held, st = append(held, ran), green
 	}
 	w.para(st, strings.Join(held, " "))
-	loss(w, t)
+	if short == "" { // else the connections that failed had them
+		loss(w, t)
+	}
 	careful(w, t)
 }
 
@@ -63,6 +84,17 @@ func holds(t *record.Trial, side string) string {
 		return fmt.Sprintf("%s holds %s TIME_WAIT, down from %s.", who, count(*end), count(*peak))
 	}
 	return who + " holds " + count(*end) + " TIME_WAIT."
+}
+
+// nobodyHolds tells that no TIME_WAIT was seen on either side.
+func nobodyHolds(t *record.Trial) bool {
+	for _, side := range sides {
+		s := sideOf(t, side)
+		if end, peak := endTimeWait(s), peakTimeWait(s); end == nil || *end != 0 || valueOr(peak, 0) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func missedGoal(t *record.Trial) string {
@@ -113,6 +145,10 @@ func unfinished(t *record.Trial) string {
 
 // exhaustion says how the client ran out of ports; first is the tuple where it began, nil where it did not.
 func exhaustion(t *record.Trial) (text string, first *record.Tuple) {
+	return exhaustionOf(client, "", t)
+}
+
+func exhaustionOf(who, towards string, t *record.Trial) (text string, first *record.Tuple) {
 	hit, through := 0, int64(0)
 	for i := range t.Ports {
 		p := &t.Ports[i]
@@ -128,7 +164,7 @@ func exhaustion(t *record.Trial) (text string, first *record.Tuple) {
 	if first == nil {
 		return "", nil
 	}
-	text = "The client ran out of ports"
+	text = "The " + who + " ran out of ports" + towards
 	if len(t.Ports) > 1 {
 		text += fmt.Sprintf(" on %d of %d address pairs", hit, len(t.Ports))
 	}
@@ -192,7 +228,11 @@ func atTheEnd(o *record.Outcome) bool { return o.Phase == "close" && o.Cause == 
 // failuresOf lists the outcomes of a side that are failures and happened, the most frequent first.
 func failuresOf(t *record.Trial, side string) []record.Outcome {
 	var list []record.Outcome
-	for _, o := range t.Outcomes {
+	all := t.Outcomes
+	if t.Relay != nil {
+		all = slices.Concat(all, t.Relay.Outcomes)
+	}
+	for _, o := range all {
 		if o.Side == side && o.Cause != string(record.OK) && o.Count > 0 && !atTheEnd(&o) {
 			list = append(list, o)
 		}
@@ -239,6 +279,8 @@ var calls = map[string]string{
 
 func atCall(o record.Outcome) string {
 	switch call := calls[o.Phase]; {
+	case o.Phase == "kept":
+		return " on a kept connection"
 	case call != "":
 		return " at " + call
 	case o.Phase != "":

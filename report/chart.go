@@ -26,7 +26,10 @@ type series struct {
 
 // charts draws how the TIME_WAIT of the sides that had them and the ports in use went, over one axis of time.
 func charts(s *screen, _ *wording, t *record.Trial) {
-	list := append(timeWaitSeries(t), portSeries(t)...)
+	list := append(append(troubleSeries(t), timeWaitSeries(t)...), relaySeries(t)...)
+	if t.Relay == nil {
+		list = append(list, portSeries(t)...)
+	}
 	end := math.Max(lastMS(t.Sides.Client.Samples), lastMS(t.Sides.Server.Samples))
 	if len(list) == 0 || end < 1 {
 		return

@@ -52,7 +52,7 @@ func TestCloseIsTold(t *testing.T) {
 		},
 		"contradicted, at the top": {
 			change: func(tr *record.Trial) { tr.Close.Agrees, tr.Close.Contradictions = ptr(false), []string{"seen 3"} },
-			says:   "The kernel contradicts what is declared for linger=0: 1 contradiction below. The server holds",
+			says:   "The kernel contradicts what is declared for linger=0: 1 contradiction below. Neither side holds",
 		},
 		"an old record": {
 			change: func(tr *record.Trial) { tr.Close = record.Close{} },

@@ -13,6 +13,10 @@ func closing(w *wording, t *record.Trial) {
 	if k.How == "" || t.Stand != nil && k.Agrees == nil {
 		return
 	}
+	if t.Relay != nil {
+		relayClosing(w, t)
+		return
+	}
 	how := strings.TrimSpace(clean(k.Side)+" by "+clean(k.How)) + ":"
 	switch {
 	case k.Agrees != nil && !*k.Agrees:
@@ -104,6 +108,9 @@ func bytesLine(w *wording, t *record.Trial) {
 		return
 	}
 	chunks := []string{size(float64(b.Written)) + " written,", size(float64(b.Read)) + " read,"}
+	if t.Scenario.ServerCommand != "" {
+		chunks = []string{size(float64(b.Written)) + " written", "and", size(float64(b.Read)) + " read by the client,"}
+	}
 	switch {
 	case b.Lost == nil:
 		w.row("bytes", append(chunks, "lost "+w.missing(t, "bytes.lost", "bytes_lost"))...)

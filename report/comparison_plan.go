@@ -55,7 +55,7 @@ func sourceWords(v *record.Variant) string {
 			parts = append(parts, clean(item))
 		}
 	}
-	for _, list := range [][]record.VariantSetting{v.Sysctl.Client, v.Sysctl.Server} { // files that all variants have
+	for _, list := range [][]record.VariantSetting{v.Sysctl.Client, v.Sysctl.Server, v.Relay} { // files that all variants have
 		for _, s := range list {
 			if s.File != "" && !slices.Contains(named, s.File) {
 				named, parts = append(named, s.File), append(parts, clean(s.File)+", "+sidesSet(v, s.File))
@@ -80,9 +80,13 @@ func sidesSet(v *record.Variant, file string) string {
 	has := func(list []record.VariantSetting) bool {
 		return slices.ContainsFunc(list, func(s record.VariantSetting) bool { return s.File == file })
 	}
-	switch c, s := has(v.Sysctl.Client), has(v.Sysctl.Server); {
+	switch c, s, r := has(v.Sysctl.Client), has(v.Sysctl.Server), has(v.Relay); {
+	case c && s && r:
+		return "all hosts"
 	case c && s:
 		return "both sides"
+	case r:
+		return "on the relay"
 	case c:
 		return "on the client"
 	case s:
@@ -93,7 +97,7 @@ func sidesSet(v *record.Variant, file string) string {
 
 // fileOf is the file that an item of a variant names: FILE or SIDE:FILE.
 func fileOf(item string) string {
-	if side, file, ok := strings.Cut(item, ":"); ok && slices.Contains(lineSides, side) {
+	if side, file, ok := strings.Cut(item, ":"); ok && (side == relay || slices.Contains(lineSides, side)) {
 		return file
 	}
 	return item
@@ -121,6 +125,9 @@ func inlineWords(v *record.Variant) []string {
 	}
 	for _, one := range without(onServer, onClient) {
 		out = append(out, one+" on the server")
+	}
+	for _, one := range inline(v.Relay) {
+		out = append(out, one+" on the relay")
 	}
 	return out
 }

@@ -24,6 +24,7 @@ var meaningful = []struct{ name, text string }{
 	{"TcpExt.TCPAbortOnClose", "reset by a close with data unread"},
 	{"TcpExt.TCPAbortOnLinger", "reset by TCP_LINGER2"},
 	{"TcpExt.TCPAbortOnTimeout", "given up after a timeout"},
+	{"TcpExt.TCPKeepAlive", "keep-alive probes sent"},
 	{"TcpExt.TCPAbortOnMemory", "reset for want of memory or too many orphans"},
 	{"TcpExt.TCPAbortFailed", "a reset could not be sent"},
 	{"Tcp.AttemptFails", "connection attempts that failed"},
@@ -40,16 +41,24 @@ var meaningful = []struct{ name, text string }{
 	{"TcpExt.TSEcrRejected", "segments refused for an impossible echoed timestamp"},
 }
 
-// counters shows those that moved on either side.
+// counters shows those that moved on any host.
 func counters(w *wording, t *record.Trial) {
-	c, v := t.Sides.Client.Counters, t.Sides.Server.Counters
-	tb := table{heads: [][]string{{"counters that moved", client, server}}}
+	all := hosts(t)
+	tb := table{heads: [][]string{append([]string{"counters that moved"}, all...)}}
 	for _, m := range meaningful {
-		if c[m.name] == 0 && v[m.name] == 0 {
+		row, any := []string{m.name}, false
+		for _, host := range all {
+			n := sideOf(t, host).Counters
+			row, any = append(row, moved(n, m.name)), any || n[m.name] != 0
+		}
+		if !any {
 			continue
 		}
-		tb.rows = append(tb.rows, []string{m.name, moved(c, m.name), moved(v, m.name)})
-		tb.notes = append(tb.notes, m.text)
+		text := m.text
+		if m.name == "TcpExt.TW" && valueOr(t.Ledger.Client.FinWait2, 0)+valueOr(t.Ledger.Server.FinWait2, 0) > 0 {
+			text += ", or orphaned in FIN_WAIT2"
+		}
+		tb.rows, tb.notes = append(tb.rows, row), append(tb.notes, text)
 	}
 	if len(tb.rows) > 0 {
 		w.table(&tb)
@@ -64,68 +73,79 @@ func moved(counters map[string]int64, name string) string {
 	return "not measured"
 }
 
-// settings shows what was changed in the lab and what could not be; a setting that is alike on both sides is told once.
+// settings shows what was changed in the lab and what could not be; a setting that is alike on all hosts is told once.
 func settings(w *wording, t *record.Trial) {
-	c, v := &t.Sides.Client.Sysctls, &t.Sides.Server.Sysctls
-	changedSettings(w, c.Changed, v.Changed)
-	alreadySet(w, c.Asked, v.Asked)
-	refusedSettings(w, c.Refused, v.Refused)
+	var all hostSettings
+	for _, host := range hosts(t) {
+		all = append(all, ofHost{host, sideOf(t, host).Sysctls})
+	}
+	all.changed(w)
+	all.alreadySet(w)
+	all.refused(w)
 }
 
-func changedSettings(w *wording, onClient, onServer []record.SysctlChange) {
+// hostSettings are the settings of all hosts.
+type hostSettings []ofHost
+
+type ofHost struct {
+	host string
+	record.Sysctls
+}
+
+func (all hostSettings) changed(w *wording) {
 	label := "settings"
-	tell := func(side string, list []record.SysctlChange) {
-		for _, one := range list {
-			setting(w, label, side, one)
-			label = ""
-		}
-	}
-	tell("both sides", common(onClient, onServer))
-	tell(client, without(onClient, onServer))
-	tell(server, without(onServer, onClient))
+	shared(all, func(s *record.Sysctls) []record.SysctlChange { return s.Changed }, func(where string, one record.SysctlChange) {
+		setting(w, label, where, one)
+		label = ""
+	})
 }
 
 // alreadySet tells the lines of a recipe that had nothing to change.
-func alreadySet(w *wording, onClient, onServer []record.SysctlAsked) {
-	same := func(list []record.SysctlAsked) (out []string) {
-		for i := range list {
-			if list[i].Outcome == record.SysctlAlreadySet {
-				out = append(out, clean(list[i].Key)+" = "+clean(list[i].Asked))
+func (all hostSettings) alreadySet(w *wording) {
+	same := func(s *record.Sysctls) (out []string) {
+		for i := range s.Asked {
+			if s.Asked[i].Outcome == record.SysctlAlreadySet {
+				out = append(out, clean(s.Asked[i].Key)+" = "+clean(s.Asked[i].Asked))
 			}
 		}
 		return out
 	}
-	c, v := same(onClient), same(onServer)
 	label := "already set"
-	tell := func(where string, list []string) {
-		for _, one := range list {
-			w.row(label, one, "on "+where)
-			label = ""
-		}
-	}
-	tell("both sides", common(c, v))
-	tell("the client", without(c, v))
-	tell("the server", without(v, c))
+	shared(all, same, func(where, one string) {
+		w.row(label, one, where)
+		label = ""
+	})
 }
 
-func refusedSettings(w *wording, onClient, onServer []record.SysctlRefusal) {
+func (all hostSettings) refused(w *wording) {
 	label := "refused"
-	tell := func(side string, list []record.SysctlRefusal) {
-		for _, one := range list {
-			w.styledRow(yellow, label, clean(one.Key)+" = "+clean(one.Asked), "on "+side+":", clean(one.Reason))
-			label = ""
-		}
-	}
-	tell("both sides", common(onClient, onServer))
-	tell("the client", without(onClient, onServer))
-	tell("the server", without(onServer, onClient))
+	shared(all, func(s *record.Sysctls) []record.SysctlRefusal { return s.Refused }, func(where string, one record.SysctlRefusal) {
+		w.styledRow(yellow, label, clean(one.Key)+" = "+clean(one.Asked), where+":", clean(one.Reason))
+		label = ""
+	})
 }
 
-func setting(w *wording, label, side string, one record.SysctlChange) {
-	where := "on the " + side
-	if side == "both sides" {
-		where = "on " + side
+// shared tells first what all hosts have alike, then of each host what is left.
+func shared[T comparable](all hostSettings, of func(*record.Sysctls) []T, tell func(where string, one T)) {
+	alike := of(&all[0].Sysctls)
+	for i := range all[1:] {
+		alike = common(alike, of(&all[i+1].Sysctls))
 	}
+	where := "on both sides"
+	if len(all) > len(sides) {
+		where = "on all hosts"
+	}
+	for _, one := range alike {
+		tell(where, one)
+	}
+	for i := range all {
+		for _, one := range without(of(&all[i].Sysctls), alike) {
+			tell("on the "+all[i].host, one)
+		}
+	}
+}
+
+func setting(w *wording, label, where string, one record.SysctlChange) {
 	st, said := plain, clean(one.Key)+" = "+clean(one.Value)
 	if one.Asked != "" && clean(one.Asked) != clean(one.Value) {
 		st, said = yellow, said+", not the "+clean(one.Asked)+" that was asked for,"

@@ -20,10 +20,11 @@ const (
 
 // fixtures are the records of the goldens, from figures that agree with each other.
 func fixtures() []*record.Trial {
-	return []*record.Trial{
+	return append([]*record.Trial{
 		incident(), exhaustionSmall(), reuseSmall(), steady(), cliffTrial(), interrupted(), failed(), overflow(), sparse(),
-		lossy(), notAsDeclared(), netEngine(), stateMix(),
-	}
+		lossy(), notAsDeclared(), netEngine(), stateMix(), acceptBacklog(), conntrackFull(), proxyExhaustion(), proxyPool(), proxyDied(),
+		canariesSmall(), canariesBound(),
+	}, troubles()...)
 }
 
 // basic is what all fixtures share. A rate of 0 is max; load and hold are in seconds.

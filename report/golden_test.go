@@ -85,6 +85,15 @@ func TestGoldensAreComplete(t *testing.T) {
 	for _, c := range comparisons() {
 		known[stemOf(c.ID)] = true
 	}
+	for _, c := range claimSets() {
+		known[stemOf(c.ID)] = true
+	}
+	for name := range diagnosesOf() {
+		known[name] = true
+	}
+	for _, r := range reproductions() {
+		known[stemOf(r.ID)] = true
+	}
 	files, err := os.ReadDir("testdata")
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +197,7 @@ func TestFixturesAgreeWithThemselves(t *testing.T) {
 				continue
 			}
 			rest := *l.Entered - valueOr(l.Unexplained, 0)
-			rest -= valueOr(l.Standing, 0) + valueOr(l.Replaced, 0) + valueOr(l.Reused, 0)
+			rest -= valueOr(l.Standing, 0) + valueOr(l.Replaced, 0) + valueOr(l.Reused, 0) + valueOr(l.FinWait2, 0) + valueOr(l.GivenUp, 0)
 			if rest < valueOr(l.Expired, 0) || rest > valueOr(l.ExpiredMost, 0) {
 				t.Errorf("%s: the %s's ledger leaves %d over", stem(tr), side, rest)
 			}

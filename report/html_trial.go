@@ -28,21 +28,24 @@ func trialPage(t *record.Trial, opt Options, figures []pageFigure) *page {
 		return s
 	}
 	charts := &pageSection{ID: "charts", Title: "Charts", Figures: figures}
-	cost := []func(*wording, *record.Trial){bytesLine}
+	cost := []func(*wording, *record.Trial){memory, bytesLine}
 	if t.Stand != nil {
-		p.answer(w.words(t, ending, standAnswer))
+		p.answer(w.words(t, ending, standAnswer, canaryMeaning))
+		p.add(told("diagnosis", "Diagnosis", diagnosis))
 		p.add(told("states", "Sockets by state", standTable))
 		p.add(charts)
 		p.add(told("connections", "How they came there", standHow, failures))
 	} else {
-		p.answer(w.words(t, ending, answer))
+		p.answer(w.words(t, ending, answer, canaryMeaning))
+		p.add(told("diagnosis", "Diagnosis", diagnosis))
 		p.add(told("states", "Sockets by state", stateTable))
-		p.add(told("connections", "Connections and TIME_WAIT", accounts, failures, latency, behind, loadTime))
+		p.add(told("connections", "Connections and TIME_WAIT", accounts, vanishing, failures, limits, latency, behind, loadTime))
 		p.add(charts)
 		p.add(told("ports", "Ports", ports).with(pairTable(t)))
 		p.add(told("close", "Close", closed))
 		cost = append(cost, processorTimes)
 	}
+	p.add(told("canaries", "Canaries", canaryTable))
 	p.add(told("warnings", "Warnings", warnings))
 	p.add(told("counters", "Counters", counters).with(otherCounters(t)))
 	p.add(trialSettings(w, t))
@@ -52,6 +55,9 @@ func trialPage(t *record.Trial, opt Options, figures []pageFigure) *page {
 	repeat := &pageSection{ID: "repeat", Title: "Repeat it"}
 	repeat.code("Run it again:", clean(t.Command))
 	repeat.again(opt)
+	if path := clean(opt.RecordPath); path != "" && t.Status != record.Failed {
+		repeat.code("The diagnosis with its evidence, and what helps:", "twomsl diagnose "+path)
+	}
 	p.add(repeat)
 	return p
 }
@@ -180,21 +186,26 @@ func countCell(n *int64) pageCell {
 
 // otherCounters has all that moved beside those that are told with their meaning.
 func otherCounters(t *record.Trial) pageTable {
-	c, v := t.Sides.Client.Counters, t.Sides.Server.Counters
 	names := map[string]bool{}
-	for _, of := range []map[string]int64{c, v} {
-		for name, n := range of {
+	heads := []string{"counter"}
+	for _, host := range hosts(t) {
+		heads = append(heads, "#"+host)
+		for name, n := range sideOf(t, host).Counters {
 			names[name] = names[name] || n != 0
 		}
 	}
 	for _, m := range meaningful {
 		delete(names, m.name)
 	}
-	out := newPageTable("All others that moved", "counter", "#"+client, "#"+server)
+	out := newPageTable("All others that moved", heads...)
 	out.Slim = true
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if names[name] {
-			out.row(cell(clean(name)), cell(moved(c, name)), cell(moved(v, name)))
+			row := []pageCell{cell(clean(name))}
+			for _, host := range hosts(t) {
+				row = append(row, cell(moved(sideOf(t, host).Counters, name)))
+			}
+			out.row(row...)
 		}
 	}
 	return out
@@ -222,7 +233,7 @@ func trialEnvironment(t *record.Trial) *pageSection {
 	s.pair("twomsl", clean(t.Tool))
 	s.pair("engine", joined(clean(t.Engine), workersOf(t, client), workersOf(t, server)))
 	s.pair("topology", joined(clean(t.Scenario.Topology), clean(t.Scenario.Family)))
-	for _, side := range sides {
+	for _, side := range hosts(t) {
 		s.pair("addresses of the "+side, clean(strings.Join(sideOf(t, side).Addresses, ", ")))
 	}
 	s.started(t.StartedAt)

@@ -89,6 +89,14 @@ func hostileTrial(t *testing.T) *record.Trial {
 	tr.Ports = append(tr.Ports, tr.Ports[0])
 	tr.Sides.Client.Addresses = []string{nasty, long}
 	tr.Sides.Client.Counters[nasty] = 7
+	tr.Scenario.Struck = nasty
+	for _, name := range []string{nasty, "ssh", "dns", "same-tuple", "second-destination"} {
+		tr.Canaries = append(tr.Canaries, record.Canary{
+			Name: name, From: nasty, Source: long, Target: nasty, Calls: 2, Answered: 1, Latency: &record.Quantiles{P50US: 1e18},
+			Failures: []record.CanaryFailure{{Phase: nasty, Errno: long, Count: 1}}, FirstFailureSeconds: ptr(1e300),
+			Points: []record.CanaryPoint{{AtMS: -1e300, LatencyUS: ptr(1e300)}, {AtMS: 1e300, Phase: nasty, Errno: nasty}},
+		})
+	}
 	s := &tr.Sides.Client.Sysctls
 	s.Effective = map[string]string{nasty: long}
 	s.Changed = []record.SysctlChange{{Key: nasty, Default: nasty, Asked: nasty, Value: long}}

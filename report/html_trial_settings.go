@@ -19,11 +19,18 @@ func trialSettings(w *wording, t *record.Trial) *pageSection {
 		s.Tables = append(s.Tables, table)
 	}
 	w.said = nil
-	c, v := &t.Sides.Client.Sysctls, &t.Sides.Server.Sysctls
-	changedSettings(w, unasked(c, c.Changed, changedKey), unasked(v, v.Changed, changedKey))
-	refusedSettings(w, unasked(c, c.Refused, refusedKey), unasked(v, v.Refused, refusedKey))
+	heads, all, values := []string{"setting"}, hostSettings{}, []map[string]string{}
+	for _, host := range hosts(t) {
+		one := &sideOf(t, host).Sysctls
+		heads, values = append(heads, host), append(values, one.Effective)
+		all = append(all, ofHost{host, record.Sysctls{
+			Changed: unasked(one, one.Changed, changedKey), Refused: unasked(one, one.Refused, refusedKey),
+		}})
+	}
+	all.changed(w)
+	all.refused(w)
 	s.say(w.said)
-	if in := valuesTable([]string{"setting", client, server}, []map[string]string{c.Effective, v.Effective}); len(in.Rows) > 0 {
+	if in := valuesTable(heads, values); len(in.Rows) > 0 {
 		in.Caption = "In force"
 		s.Folded = append(s.Folded, newPageFold(in)) // two hundred rows: not for paper
 	}
@@ -35,7 +42,7 @@ func trialSettings(w *wording, t *record.Trial) *pageSection {
 
 // askedOf lists what a recipe asked for on either side.
 func askedOf(t *record.Trial) (out []*record.ComparedSetting) {
-	for _, side := range sides {
+	for _, side := range hosts(t) {
 		for _, a := range sideOf(t, side).Sysctls.Asked {
 			out = append(out, &record.ComparedSetting{Side: side, SysctlAsked: a})
 		}

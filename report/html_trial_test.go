@@ -46,7 +46,7 @@ func textOf(t *testing.T, tr *record.Trial) string {
 // What the terminal's screen says stands on the page, word for word; only the charts are drawn otherwise, and the machine
 // has more room.
 func TestTrialPageSaysWhatTheScreenSays(t *testing.T) {
-	elsewhere := regexp.MustCompile(`^  (machine|record|tell again|repeat) |[▁▂▃▄▅▆▇█]`)
+	elsewhere := regexp.MustCompile(`^  (machine|record|tell again|repeat|evidence) |[▁▂▃▄▅▆▇█]`)
 	said := 0
 	for _, tr := range fixtures() {
 		page := strings.ToLower(textOf(t, tr)) // a heading begins with a capital

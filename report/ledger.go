@@ -25,8 +25,11 @@ func accounts(w *wording, t *record.Trial) {
 		for _, side := range sides {
 			timeWaitLedger(w, t, side)
 		}
-		leftNone(w, t)
+		if t.Relay == nil {
+			leftNone(w, t)
+		}
 	}
+	relayAccount(w, t)
 }
 
 // soleOwner is the side on which every connection left a TIME_WAIT; "" where it was not so.
@@ -99,6 +102,8 @@ func account(t *record.Trial, side string) entries {
 	add(valueOr(l.Standing, 0), "in TIME_WAIT")
 	add(valueOr(l.Replaced, 0), "replaced by a new connection on the same ports")
 	add(valueOr(l.Reused, 0), "reused by connect()")
+	add(valueOr(l.GivenUp, 0), "given up and then reset")
+	add(valueOr(l.FinWait2, 0), "orphaned in FIN_WAIT2, which no TIME_WAIT follows")
 	if l.Expired != nil {
 		least := *l.Expired
 		most := max(least, valueOr(l.ExpiredMost, least))
@@ -165,7 +170,7 @@ var ended = []struct{ counter, text string }{
 // leftNone tells of the connections that went through and left no TIME_WAIT on either side.
 func leftNone(w *wording, t *record.Trial) {
 	c, v := t.Ledger.Client.Entered, t.Ledger.Server.Entered
-	if c == nil || v == nil || *c+*v >= t.Connections.OK {
+	if c == nil || v == nil || *c+*v >= t.Connections.OK || t.Kept != nil {
 		return
 	}
 	chunks := []string{count(t.Connections.OK-*c-*v) + nbsp + "of those that went through left no TIME_WAIT"}
@@ -240,14 +245,14 @@ func loadTime(w *wording, t *record.Trial) {
 // failures lists every way in which connections ended badly, with what that means.
 func failures(w *wording, t *record.Trial) {
 	label, told := "failed", int64(0)
-	for _, side := range sides {
+	for _, side := range hosts(t) {
 		for _, o := range failuresOf(t, side) {
 			if side == client {
 				told += o.Count
 			}
 			chunks := []string{count(o.Count) + nbsp + what(o) + atCall(o)}
-			if side == server {
-				chunks[0] += " on the server"
+			if side != client {
+				chunks[0] += " on the " + side
 			}
 			if text := meaning[record.Cause(o.Cause)]; text != "" {
 				chunks = append(chunks, "· "+text)

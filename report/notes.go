@@ -11,7 +11,7 @@ import (
 
 // processorTimes tells what either side took of the machine.
 func processorTimes(w *wording, t *record.Trial) {
-	for i, side := range sides {
+	for i, side := range hosts(t) {
 		label := ""
 		if i == 0 {
 			label = "processor"

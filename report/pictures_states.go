@@ -16,10 +16,17 @@ var stacked = append([]record.State{record.TimeWait}, slices.DeleteFunc(slices.C
 })...)
 
 func countsOf(s *record.CurveStates, side string) record.Counts {
-	if side == client {
+	switch {
+	case side == client:
 		return s.States.Client
+	case side == server:
+		return s.States.Server
+	case s.Relay == nil:
+		return nil
+	case side == relayClient:
+		return s.Relay.Client
 	}
-	return s.States.Server
+	return s.Relay.Server
 }
 
 // drawStates shows for each course how many sockets stood in which state on either side. A side has the same axis in
@@ -28,7 +35,7 @@ func drawStates(list []course) []pictured {
 	shown, top := map[record.State]bool{}, map[string]float64{}
 	for _, v := range list {
 		for i := range v.States {
-			for _, side := range sides {
+			for _, side := range lots(list) {
 				counts := countsOf(&v.States[i], side)
 				total := int64(0)
 				for _, s := range stacked {
@@ -46,14 +53,16 @@ func drawStates(list []course) []pictured {
 		if v.name != "" {
 			f.name, f.title = stateFile(v.name, names), f.title+", "+v.name
 		}
-		for _, side := range sides {
+		for _, side := range lots(list) {
 			if top[side] == 0 {
-				f.words = append(f.words, "The "+side+" held no connection when they were counted.")
+				f.words = append(f.words, heldNone(side, "no connection when they were counted"))
 				continue
 			}
 			panel, words := statePanel(v, side, shown, top[side])
 			panel.X = overTime(list)
-			f.chart.Panels = append(f.chart.Panels, panel)
+			if worthPanel(list, top, side) {
+				f.chart.Panels = append(f.chart.Panels, panel)
+			}
 			f.words = append(f.words, words)
 		}
 		if len(v.States) > 0 && len(f.chart.Panels) > 0 {
@@ -80,7 +89,7 @@ func stateFile(name string, taken map[string]int) string {
 }
 
 func statePanel(v course, side string, shown map[record.State]bool, top float64) (chart.Panel, string) {
-	panel := chart.Panel{Title: side, Y: countAxis("sockets", top)}
+	panel := chart.Panel{Title: spelled(side), Y: countAxis("sockets", top)}
 	words := ""
 	for hue, s := range stacked {
 		if !shown[s] {
@@ -109,7 +118,7 @@ func statePanel(v course, side string, shown map[record.State]bool, top float64)
 		panel.Bands = append(panel.Bands, band)
 	}
 	if words == "" {
-		return panel, "The " + side + " held no connection when they were counted."
+		return panel, heldNone(side, "no connection when they were counted")
 	}
-	return panel, "Most at one time on the " + side + ": " + words + "."
+	return panel, "Most at one time on the " + spelled(side) + ": " + words + "."
 }

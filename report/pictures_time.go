@@ -12,12 +12,9 @@ import (
 func drawTimeWait(list []course) *pictured {
 	f := &pictured{name: "time-wait", title: "TIME_WAIT over time", chart: &chart.Chart{}}
 	top := 0.0
-	for _, side := range sides {
-		value := func(p *record.CurvePoint) *int64 { return p.ClientTimeWait }
-		if side == server {
-			value = func(p *record.CurvePoint) *int64 { return p.ServerTimeWait }
-		}
-		panel := chart.Panel{Title: "TIME_WAIT on the " + side, X: overTime(list)}
+	for _, side := range lots(list) {
+		value := func(p *record.CurvePoint) *int64 { return timeWaitAt(p, side) }
+		panel := chart.Panel{Title: timeWaitOn(side), X: overTime(list)}
 		counted, most := false, 0.0
 		var words []string
 		for i, v := range list {
@@ -34,12 +31,12 @@ func drawTimeWait(list []course) *pictured {
 			top = math.Max(top, most)
 			f.chart.Panels = append(f.chart.Panels, panel)
 			if list[0].name == "" {
-				f.words = append(f.words, "TIME_WAIT on the "+side+": "+strings.Join(words, " "))
+				f.words = append(f.words, timeWaitOn(side)+": "+strings.Join(words, " "))
 			} else {
-				f.words = append(append(f.words, "TIME_WAIT on the "+side+"."), words...)
+				f.words = append(append(f.words, timeWaitOn(side)+"."), words...)
 			}
 		case counted:
-			f.words = append(f.words, "The "+side+" held none.")
+			f.words = append(f.words, heldNone(side, "none"))
 		}
 	}
 	if len(f.chart.Panels) == 0 {
@@ -48,7 +45,7 @@ func drawTimeWait(list []course) *pictured {
 	moments, _ := exhaustions(list)
 	for i := range f.chart.Panels {
 		f.chart.Panels[i].Y = countAxis("sockets in TIME_WAIT", top)
-		if strings.HasSuffix(f.chart.Panels[i].Title, client) {
+		if f.chart.Panels[i].Title == timeWaitOn(opener(list)) {
 			f.chart.Panels[i].Moments = moments
 		}
 	}
@@ -60,6 +57,9 @@ func drawTimeWait(list []course) *pictured {
 func drawPorts(list []course) *pictured {
 	panel := chart.Panel{X: overTime(list)}
 	f := &pictured{name: "ports", title: "Ports in use against the range"}
+	if opener(list) == relayServer {
+		f.title = "The relay's ports towards the server in use against the range"
+	}
 	peak := 0.0
 	for i, v := range list {
 		line, s := lineOf(i, v, func(p *record.CurvePoint) *int64 { return p.PortsInUse })

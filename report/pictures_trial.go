@@ -2,7 +2,6 @@ package report
 
 import (
 	"strconv"
-	"strings"
 
 	"twomsl/internal/record"
 	"twomsl/report/chart"
@@ -14,14 +13,14 @@ import (
 func trialFigures(t *record.Trial) []pictured {
 	list := []course{{Curve: compare.Curve([]*record.Trial{t})}}
 	if t.Stand != nil {
-		return drawStates(list)
+		return append(drawStates(list), drawCanaries(t)...)
 	}
 	var out []pictured
 	if f := drawTimeWait(list); f != nil {
 		markTimeWait(f, t)
 		out = append(out, *f)
 	}
-	if f := drawPorts(list); f != nil && len(portSeries(t)) > 0 {
+	if f := drawPorts(list); f != nil && worthPorts(t) {
 		out = append(out, *f)
 	}
 	if f := drawLatency(list); f != nil {
@@ -33,6 +32,10 @@ func trialFigures(t *record.Trial) []pictured {
 	if f := drawConnections(list); f != nil {
 		out = append(out, *f)
 	}
+	out = append(out, drawCanaries(t)...)
+	if t.Kept != nil || leading(t) != "" { // what the trial is about comes first
+		return append(drawStates(list), out...)
+	}
 	return append(out, drawStates(list)...)
 }
 
@@ -40,17 +43,15 @@ func trialFigures(t *record.Trial) []pictured {
 func markTimeWait(f *pictured, t *record.Trial) {
 	top := 0.0
 	for i := range f.chart.Panels {
-		p, side := &f.chart.Panels[i], server
-		if strings.HasSuffix(p.Title, client) {
-			side = client
-		}
+		p := &f.chart.Panels[i]
+		side := lotOf(p.Title)
 		mark := func(n int64, label string, firm bool) {
 			if n <= 0 || float64(n) > 2*p.Y.Most {
 				return
 			}
 			p.Y.Most = max(p.Y.Most, 1.06*float64(n))
 			p.Levels = append(p.Levels, chart.Level{At: float64(n), Label: label, Firm: firm})
-			f.words = append(f.words, sentence("on the "+side+": "+label))
+			f.words = append(f.words, sentence("on the "+spelled(side)+": "+label))
 		}
 		g := t.Scenario.Goal
 		if g != nil && g.Side == side {
@@ -60,10 +61,10 @@ func markTimeWait(f *pictured, t *record.Trial) {
 				p.Moments = append(p.Moments, chart.Moment{At: *at, Label: text})
 				f.words = append(f.words, sentence(text))
 			}
-		} else if n := sideOf(t, side).TimeWait.Plateau; n != nil {
+		} else if n := plateauAt(t, side); n != nil {
 			mark(*n, "levelled off at "+count(*n), false)
 		}
-		if n, err := strconv.ParseInt(sideOf(t, side).Sysctls.Effective["net.ipv4.tcp_max_tw_buckets"], 10, 64); err == nil {
+		if n, err := strconv.ParseInt(sideOf(t, hostOf(side)).Sysctls.Effective["net.ipv4.tcp_max_tw_buckets"], 10, 64); err == nil {
 			mark(n, "tcp_max_tw_buckets "+count(n), true)
 		}
 		top = max(top, p.Y.Most)

@@ -10,6 +10,10 @@ import (
 // ports tells how many client ports were taken, and how that compares with what was computed beforehand. One address
 // pair is told in full; of several, the spread.
 func ports(w *wording, t *record.Trial) {
+	if t.Relay != nil {
+		relayPorts(w, t)
+		return
+	}
 	switch len(t.Ports) {
 	case 0:
 	case 1:
@@ -34,6 +38,9 @@ func onePair(w *wording, t *record.Trial, p *record.Tuple) {
 		if p.Forecast.CliffPerSecond != nil && *p.PeakInUse > size/2 {
 			w.row("", "more than half, from where on connect() searches long for a free port")
 		}
+	}
+	if t.Kept != nil {
+		return // a port is taken for as long as its connection stands: there is no rate to compute
 	}
 	if p.Forecast.TakenMostSeconds == 0 {
 		if t.Scenario.CloseSide == server {
@@ -179,6 +186,9 @@ func manyPairs(w *wording, t *record.Trial) {
 		w.row("", "each had "+spread(ps, func(p *record.Tuple) int64 { return *p.PeakInUse })+" ports taken at its peak")
 	} else {
 		w.row("", "taken: "+w.missing(t, "ports[].peak_in_use", "ports.peak_share"))
+	}
+	if t.Kept != nil {
+		return
 	}
 	f := &ps[0].Forecast
 	if f.TakenMostSeconds == 0 {

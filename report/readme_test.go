@@ -90,6 +90,24 @@ func rendered(t *testing.T, path string) string {
 		}
 		return renderComparison(t, "terminal", c, comparisonOptions(c, 100))
 	}
+	if schema == record.IncidentSchema {
+		i, err := record.DecodeIncident(path, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if err := WriteIncident("terminal", &b, i, Options{Width: 100, RecordPath: "twomsl-results/" + i.ID + ".json"}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if schema == record.ClaimsSchema {
+		c, err := record.DecodeClaims(path, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return renderClaims(t, "terminal", c, claimsOptions(c, 100))
+	}
 	trial, err := record.Decode(path, data)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,8 @@ import "twomsl/internal/record"
 // standParts are the screen of sockets that were asked to stand in states. Rates, latencies and ports would say nothing
 // there: what was opened served only to bring the sockets into their states.
 var standParts = []screenPart{
-	headline, put(ending), put(standAnswer), put(standTable), put(standHow), put(failures), put(counters), put(settings),
+	headline, put(ending), put(standAnswer, canaryMeaning), put(diagnosis), put(standTable), put(standHow), put(failures),
+	put(canaryTable), put(counters), put(settings),
 	put(bytesLine, machineRow), put(unmeasured), put(warnings),
 }
 
@@ -64,6 +65,8 @@ func standNote(st *record.Stand, state record.State) string {
 	switch n := offByIn(st, state); {
 	case st.Standing == nil:
 		return ""
+	case givenListener(st, state):
+		return "not asked for: connections need one"
 	case n == 0:
 		return "exact"
 	case st.Asked[state] == 0:
@@ -71,6 +74,11 @@ func standNote(st *record.Stand, state record.State) string {
 	default:
 		return "off by " + count(n) + " at the worst"
 	}
+}
+
+// givenListener tells of the listener that must be there, whether it was asked for or not.
+func givenListener(st *record.Stand, state record.State) bool {
+	return state == record.Listen && st.Asked[state] == 0
 }
 
 // offBy is the greatest difference from what was asked for that the record's counts show, of any state.
@@ -83,6 +91,9 @@ func offBy(st *record.Stand) int64 {
 }
 
 func offByIn(st *record.Stand, state record.State) int64 {
+	if givenListener(st, state) {
+		return 0
+	}
 	worst := int64(0)
 	for _, seen := range []record.Counts{st.Standing, st.Least, st.Most} {
 		if seen == nil {

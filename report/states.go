@@ -17,12 +17,19 @@ func writeStates(b *bytes.Buffer, t *record.Trial, opt Options) error {
 	switch side {
 	case "":
 		side = holder(t)
+		if t.Relay != nil && valueOr(endTimeWait(relaySide(t)), 0) > valueOr(endTimeWait(sideOf(t, side)), 0) {
+			side = relay
+		}
 		if t.Stand != nil {
 			side = server // the sockets stand there, whatever their other ends do
 		}
 	case client, server:
+	case relay:
+		if t.Relay == nil {
+			return fmt.Errorf("the trial had no relay: its sides are client and server")
+		}
 	default:
-		return fmt.Errorf("side %q is neither client nor server", side)
+		return fmt.Errorf("side %q is none of client, server and relay", side)
 	}
 	end := sideOf(t, side).States.End
 	if end == nil {

@@ -24,7 +24,7 @@ func (tb *table) draw(s *screen, least int) {
 		}
 	}
 	for _, row := range tb.heads {
-		s.line(s.paint(faint, strings.TrimRight(tb.line(row, widths), " ")))
+		s.line(s.paint(faint, strings.TrimRight(tb.line(row, widths), " "+nbsp)))
 	}
 	for i, row := range tb.rows {
 		line := tb.line(row, widths)
@@ -52,6 +52,10 @@ func (tb *table) line(row []string, widths []int) string {
 // stateTable shows the sockets of both sides by state, in the order of a connection's life. Peaks have columns of
 // their own only where some state ended lower than its peak.
 func stateTable(w *wording, t *record.Trial) {
+	if t.Relay != nil {
+		relayTable(w, t)
+		return
+	}
 	c, v := t.Sides.Client.States, t.Sides.Server.States
 	apart := falls(c) || falls(v)
 	tb := table{heads: [][]string{{"", client, server}}}

@@ -12,9 +12,9 @@ func init() { register("terminal", writeTerminal) }
 
 // loadParts are the screen of a load, in their order.
 var loadParts = []screenPart{
-	headline, put(ending), put(answer), // what came out
-	put(stateTable), put(accounts, behind, closed, loadTime), put(failures), put(latency), put(ports), charts, // the evidence
-	put(counters), put(settings), put(bytesLine, processorTimes, machineRow), put(unmeasured),
+	headline, put(ending), put(answer, canaryMeaning), put(diagnosis), // what came out
+	put(stateTable), put(accounts, behind, closed, loadTime), put(vanishing), put(failures, limits), put(latency), put(ports), put(canaryTable), charts, // the evidence
+	put(counters), put(settings), put(memory, bytesLine, processorTimes, machineRow), put(unmeasured),
 	put(warnings),
 }
 
@@ -38,6 +38,9 @@ func writeTerminal(b *bytes.Buffer, t *record.Trial, opt Options) error {
 		s.section()
 	}
 	found(s, opt)
+	if path := clean(opt.RecordPath); path != "" && t.Status != record.Failed {
+		s.row("evidence", words("twomsl diagnose "+path)...)
+	}
 	repeat(s, "repeat", t.Command)
 	return nil
 }
@@ -65,7 +68,17 @@ func trialName(t *record.Trial) string {
 
 // ranOn says in short what a trial ran on.
 func ranOn(t *record.Trial) []string {
-	return []string{kernel(&t.Environment), clean(t.Engine), place(t)}
+	on := []string{kernel(&t.Environment), clean(t.Engine), place(t)}
+	if program := foreignServer(t); program != "" {
+		on = append(on, "server: "+program)
+	}
+	return on
+}
+
+// foreignServer is the program of a server of somebody else's; "" where the server was ours.
+func foreignServer(t *record.Trial) string {
+	program, _, _ := strings.Cut(strings.TrimSpace(clean(t.Scenario.ServerCommand)), " ")
+	return program[strings.LastIndexByte(program, '/')+1:]
 }
 
 // heading writes the first line: a name in bold with what it stands for, and to the right what it ran on.
@@ -112,7 +125,7 @@ func place(t *record.Trial) string {
 		where = clean(t.Scenario.Topology)
 	}
 	changed := map[string]bool{}
-	for _, side := range sides {
+	for _, side := range hosts(t) {
 		for _, c := range sideOf(t, side).Sysctls.Changed {
 			changed[c.Key] = true
 		}

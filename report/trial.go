@@ -15,9 +15,13 @@ const (
 
 var sides = []string{client, server}
 
+// sideOf gives a host; the relay where there is one.
 func sideOf(t *record.Trial, side string) *record.Side {
-	if side == client {
+	switch side {
+	case client:
 		return &t.Sides.Client
+	case relay:
+		return relaySide(t)
 	}
 	return &t.Sides.Server
 }
