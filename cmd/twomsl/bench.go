@@ -24,7 +24,7 @@ import (
 
 func newBench() *cobra.Command {
 	c := &cobra.Command{
-		Use: "bench", GroupID: "main", Args: cobra.NoArgs,
+		Use: "bench", GroupID: thenGroup, Args: cobra.NoArgs,
 		Short:   "Try many ways to do the same thing, and compare them in a table",
 		Example: "  twomsl bench matrix",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

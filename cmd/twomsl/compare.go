@@ -36,7 +36,7 @@ type compareFlags struct {
 func newCompare() *cobra.Command {
 	f := &compareFlags{outputs: outputs{formats: comparisonFormats()}}
 	c := &cobra.Command{
-		Use: "compare SCENARIO", GroupID: "main",
+		Use: "compare SCENARIO", GroupID: firstGroup,
 		Short: "Before and after: does a change help, which line of it, at what price",
 		Long: `Runs a scenario in two or more variants, each trial in a private lab of its own, in turns whose
 order is drawn, and says of every metric whether it got better or worse. A variant is settings (a

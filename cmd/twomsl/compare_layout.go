@@ -35,7 +35,7 @@ func (f *compareFlags) layOut(ref string, stderr io.Writer) (*record.Comparison,
 	variants, variantsErr := f.named()
 	var settleErr error
 	if err == nil {
-		settleErr = f.settle(variants, base, common)
+		settleErr = allOf(f.recipe.forRelay(base), f.settle(variants, base, common))
 	}
 	if err := allOf(err, recipeErr, variantsErr, f.numbers(), settleErr); err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (f *compareFlags) layOut(ref string, stderr io.Writer) (*record.Comparison,
 			if err := v.copyHost(); err != nil {
 				return nil, err
 			}
-			v.complete(common, append(append([]string{}, f.set...), v.Set...))
+			v.complete(common, f.recipe.relay, append(append([]string{}, f.set...), v.Set...))
 		}
 	}
 	base = base.Resolve()
@@ -251,7 +251,9 @@ func (f *compareFlags) settle(variants []*variant, base scenario.Scenario, commo
 		if v.Spec, err = s.JSON(); err != nil {
 			return failed(err)
 		}
-		v.complete(common, append(append([]string{}, f.set...), v.Set...))
+		v.relayed = s.Relay != nil
+		v.complete(common, f.recipe.relay, append(append([]string{}, f.set...), v.Set...))
+		problems = append(problems, v.relayProblems(s, f.byLine)...)
 		recipe := sides{Client: asSettings(v.Sysctl.Client), Server: asSettings(v.Sysctl.Server)}
 		if err := trial.CheckRecipe(s.Topology, recipe); err != nil {
 			problems = append(problems, scenario.Problem{Path: v.Name, Text: err.Error()})
@@ -261,6 +263,20 @@ func (f *compareFlags) settle(variants []*variant, base scenario.Scenario, commo
 		return usage("%w", problems)
 	}
 	return nil
+}
+
+// relayProblems tells what cannot be with a relay, or without one.
+func (v *variant) relayProblems(s scenario.Scenario, byLine bool) (out scenario.Problems) {
+	switch {
+	case s.Relay == nil && v.toRelay:
+		out = append(out, scenario.Problem{Path: v.Name, Text: errNoRelay.Error()})
+	case s.Relay != nil && byLine:
+		out = append(out, scenario.Problem{
+			Path: v.Name, Text: "--by-line takes the lines on client and server apart, and this scenario has a relay, too: " +
+				"compare the lines as variants, like --variant reuse=relay:net.ipv4.tcp_tw_reuse=1",
+		})
+	}
+	return out
 }
 
 // copyHost takes this host's own settings over, as far as a lab can have them.

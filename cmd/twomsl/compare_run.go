@@ -180,7 +180,7 @@ func (c *comparing) trial(f *compareFlags, ref record.ComparedTrial) (experiment
 		Scenario: s,
 		Options: trial.Options{
 			Program: program(), Tool: c.head.Tool, Command: commandOf(&c.head, v), CPUs: f.cpus.sides,
-			Recipe: settings, Strict: f.recipe.strict,
+			Recipe: settings, Relay: asSettings(v.Relay), Strict: f.recipe.strict,
 		},
 		Done: func(t *record.Trial, err error) { c.done(place, ref, t, err) },
 	}, nil
@@ -202,7 +202,7 @@ func commandOf(c *record.Comparison, v *record.Variant) string {
 	for _, side := range []struct {
 		name string
 		list []record.VariantSetting
-	}{{"client", v.Sysctl.Client}, {"server", v.Sysctl.Server}} {
+	}{{"client", v.Sysctl.Client}, {"server", v.Sysctl.Server}, {"relay", v.Relay}} {
 		for _, s := range side.list {
 			words = append(words, "--sysctl", quoted(side.name+":"+s.Key+"="+s.Value))
 		}

@@ -25,7 +25,10 @@ const (
 type variant struct {
 	record.Variant
 	settings sides
-	host     bool // this host's settings are copied
+	relay    []sysctl.Setting // those for a relay
+	relayed  bool             // the scenario has one
+	toRelay  bool             // some settings are for it alone
+	host     bool             // this host's settings are copied
 }
 
 // named reads --before, --variant and --after, in this order. The first is what the others are held against.
@@ -178,24 +181,23 @@ func stdinFor(name string) string {
 }
 
 func (v *variant) add(side scenario.Side, settings []sysctl.Setting) {
-	if side != scenario.ServerSide {
-		v.settings.Client = append(v.settings.Client, settings...)
-	}
-	if side != scenario.ClientSide {
-		v.settings.Server = append(v.settings.Server, settings...)
-	}
+	v.toRelay = v.toRelay || side == scenario.RelaySide
+	addSettings(side, settings, &v.settings, &v.relay)
 }
 
 // complete writes the variant's settings down: those that all variants have, its own, and last what --set says of a
 // setting, which wins over a recipe.
-func (v *variant) complete(common sides, set []string) {
-	over := overridden(set)
+func (v *variant) complete(common sides, relay []sysctl.Setting, set []string) {
+	over, overRelay := overridden(set)
 	v.Sysctl.Client = asRecorded(common.Client, v.settings.Client, over.Client)
 	v.Sysctl.Server = asRecorded(common.Server, v.settings.Server, over.Server)
+	if v.Relay = nil; v.relayed {
+		v.Relay = asRecorded(relay, v.relay, overRelay)
+	}
 }
 
 // overridden finds settings among fields: sysctl.client.net.ipv4.tcp_tw_reuse=1.
-func overridden(set []string) (out sides) {
+func overridden(set []string) (out sides, relay []sysctl.Setting) {
 	for _, one := range set {
 		field, value, _ := strings.Cut(one, "=")
 		rest, isSysctl := strings.CutPrefix(strings.TrimSpace(field), "sysctl.")
@@ -203,11 +205,9 @@ func overridden(set []string) (out sides) {
 		if !isSysctl || !ok {
 			continue
 		}
-		v := variant{}
-		v.add(scenario.Side(side), []sysctl.Setting{{Key: key, Value: strings.TrimSpace(value)}})
-		out.Client, out.Server = append(out.Client, v.settings.Client...), append(out.Server, v.settings.Server...)
+		addSettings(scenario.Side(side), []sysctl.Setting{{Key: key, Value: strings.TrimSpace(value)}}, &out, &relay)
 	}
-	return out
+	return out, relay
 }
 
 func asRecorded(lists ...[]sysctl.Setting) (out []record.VariantSetting) {

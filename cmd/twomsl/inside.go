@@ -7,14 +7,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"twomsl/internal/assay"
 	"twomsl/internal/lab"
 	"twomsl/internal/peer"
 )
 
-// The two commands by which the program starts itself again inside a lab. Nobody types them.
+// The commands by which the program starts itself again inside a lab. Nobody types them.
 const (
 	initCommand = "lab-init"
 	peerCommand = "peer"
+	assayPeer   = "assay"
 )
 
 // selfExe is this very program, whatever has become of its file.
@@ -55,6 +57,29 @@ func newPeer() *cobra.Command {
 				return failed(fmt.Errorf("%w: %w", errInside, err))
 			}
 			if err := peer.Serve(conn); err != nil {
+				return failed(fmt.Errorf("%s: %w", args[0], err))
+			}
+			return nil
+		},
+	}
+}
+
+// assayProgram is how a lab starts this program again for an assay.
+func assayProgram() lab.Program {
+	p := program()
+	p.Peer = []string{assayPeer}
+	return p
+}
+
+func newAssay() *cobra.Command {
+	return &cobra.Command{
+		Use: assayPeer + " SIDE", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			conn, err := peer.Inherited(lab.ControlFD)
+			if err != nil {
+				return failed(fmt.Errorf("%w: %w", errInside, err))
+			}
+			if err := assay.Serve(conn); err != nil {
 				return failed(fmt.Errorf("%s: %w", args[0], err))
 			}
 			return nil

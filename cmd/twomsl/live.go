@@ -33,8 +33,14 @@ func (l *live) show(m trial.Moment) {
 	}
 	text := fmt.Sprintf("%s %.0f s  TIME_WAIT: client %s, server %s  %s opened, %s failed", m.Phase, m.Elapsed.Seconds(),
 		grouped(m.TimeWait.Client), grouped(m.TimeWait.Server), grouped(m.Opened), grouped(m.Failed))
+	pid := m.PID.Server
+	if m.Relay != nil {
+		pid = m.Relay.PID
+		text = fmt.Sprintf("%s %.0f s  TIME_WAIT on the relay: %s to client, %s to server  %s opened, %s failed", m.Phase,
+			m.Elapsed.Seconds(), grouped(m.Relay.TowardsClient), grouped(m.Relay.TowardsServer), grouped(m.Opened), grouped(m.Failed))
+	}
 	if m.Phase == "hold" {
-		text += fmt.Sprintf("  look yourself: twomsl states --pid %d", m.PID.Server)
+		text += fmt.Sprintf("  look yourself: twomsl states --pid %d", pid)
 	}
 	l.say(text)
 }

@@ -33,6 +33,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return e.code
 }
 
+// The groups of commands: what people come for, what they need then, and what few do.
+const (
+	firstGroup = "first"
+	thenGroup  = "then"
+	moreGroup  = "more"
+)
+
 // newRoot builds the whole command tree.
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
@@ -41,9 +48,11 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Long: `twomsl reproduces TIME_WAIT and ephemeral-port trouble on the kernel it runs on: a client and a server flood each
 other with short connections in a pair of private network namespaces, while socket states, counters and ports are
 sampled on both sides. The host stays as it was.`,
-		Example: `  twomsl run incident-18000             # the 18,000 TIME_WAIT incident, in front of you
+		Example: `  twomsl incident                       # 18,122 TIME_WAIT rebuilt, diagnosed and treated, in a minute
+  twomsl diagnose --live                # is anything wrong with this host
   twomsl run port-exhaustion-small      # a client that runs out of ports, in ten seconds
   twomsl compare four-lines --by-line   # which of four lines of sysctl helps, and where
+  twomsl claims                         # what the guides say, tried on this kernel
   twomsl states                         # this machine's sockets, counted by state`,
 		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
@@ -54,12 +63,18 @@ sampled on both sides. The host stays as it was.`,
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageWithoutExamples(root.UsageTemplate()))
 	root.SetFlagErrorFunc(flagError)
-	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "more", Title: "More:"})
-	root.SetHelpCommandGroupID("more")
-	root.SetCompletionCommandGroupID("more")
+	cobra.EnableCommandSorting = false // the order is that in which people want them
+	root.AddGroup(
+		&cobra.Group{ID: firstGroup, Title: "Commands:"}, &cobra.Group{ID: thenGroup, Title: "Also:"},
+		&cobra.Group{ID: moreGroup, Title: "Advanced:"},
+	)
+	root.SetHelpCommandGroupID(moreGroup)
+	root.SetCompletionCommandGroupID(moreGroup)
 	root.AddCommand(
-		newRun(), newCompare(), newBench(), newReport(), newScenarios(), newStates(), newSysctl(), newPreflight(), newLabInit(),
-		newPeer(),
+		newDiagnose(), newIncident(), newRun(), newCompare(), newClaims(),
+		newReproduce(), newBench(), newReport(), newStates(), newPreflight(),
+		newScenarios(), newSysctl(), newSnapshot(),
+		newLabInit(), newPeer(), newAssay(),
 	)
 	return root
 }

@@ -17,7 +17,7 @@ import (
 func newPreflight() *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use: "preflight", GroupID: "main", Args: cobra.NoArgs,
+		Use: "preflight", GroupID: thenGroup, Args: cobra.NoArgs,
 		Short: "Tell what this machine can do, item by item, each found out by trying",
 		Example: `  twomsl preflight
   twomsl preflight -o json`,

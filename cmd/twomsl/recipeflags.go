@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -20,7 +21,8 @@ import (
 type recipeFlags struct {
 	given  []recipeFlag
 	strict bool
-	notes  []string // what a person should know of what settings has read
+	notes  []string         // what a person should know of what settings has read
+	relay  []sysctl.Setting // what settings has read for a relay
 }
 
 // recipeFlag is one --sysctl or --sysctl-file.
@@ -35,7 +37,7 @@ const (
 )
 
 func (f *recipeFlags) flags(fs *pflag.FlagSet) {
-	fs.Var(&recipeValue{f, sysctlFlag}, sysctlFlag, "write a setting: `[SIDE:]KEY=VALUE`, repeatable; side client or server, else both")
+	fs.Var(&recipeValue{f, sysctlFlag}, sysctlFlag, "write a setting: `[SIDE:]KEY=VALUE`, repeatable; side client, server or relay, else all")
 	fs.Var(&recipeValue{f, sysctlFileFlag}, sysctlFileFlag, "write the settings of `[SIDE:]FILE`, which is sysctl.conf text (- for standard input)")
 	fs.BoolVar(&f.strict, "strict", false, "a setting that cannot be had is an error (exit code 6), unless it is marked with -")
 }
@@ -66,6 +68,14 @@ func (v *recipeValue) String() string {
 	return strings.Join(texts, ",")
 }
 
+// readsStdin tells whether a --sysctl-file is standard input.
+func (f *recipeFlags) readsStdin() bool {
+	return slices.ContainsFunc(f.given, func(g recipeFlag) bool {
+		_, file, _ := splitSide(g.text)
+		return g.flag == sysctlFileFlag && file == "-"
+	})
+}
+
 // settings gives what is to be written on either side, in order; of a key that is there more than once the last one
 // counts. The error has everything that is wrong.
 func (f *recipeFlags) settings() (record.SidePair[[]sysctl.Setting], error) {
@@ -85,14 +95,10 @@ func (f *recipeFlags) settings() (record.SidePair[[]sysctl.Setting], error) {
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("--%s %s: %w", g.flag, g.text, err))
 		}
-		if side != scenario.ServerSide {
-			out.Client = append(out.Client, found...)
-		}
-		if side != scenario.ClientSide {
-			out.Server = append(out.Server, found...)
-		}
+		addSettings(side, found, &out, &f.relay)
 	}
 	f.notes = read.notes
+	f.relay = sysctl.Settings(f.relay)
 	out.Client, out.Server = sysctl.Settings(out.Client), sysctl.Settings(out.Server)
 	if wrong != nil {
 		return out, usage("%w", errors.Join(wrong...))
@@ -100,20 +106,50 @@ func (f *recipeFlags) settings() (record.SidePair[[]sysctl.Setting], error) {
 	return out, nil
 }
 
+// addSettings adds what is for a side to the lists that it is for: what is for both is for a relay, too, where there is
+// one.
+func addSettings(side scenario.Side, found []sysctl.Setting, out *sides, relay *[]sysctl.Setting) {
+	all := side == scenario.BothSides
+	if all || side == scenario.ClientSide {
+		out.Client = append(out.Client, found...)
+	}
+	if all || side == scenario.ServerSide {
+		out.Server = append(out.Server, found...)
+	}
+	if all || side == scenario.RelaySide {
+		*relay = append(*relay, found...)
+	}
+}
+
+// forRelay tells of what is for a relay alone, where the scenario has none.
+func (f *recipeFlags) forRelay(s scenario.Scenario) error {
+	if s.Relay != nil {
+		return nil
+	}
+	for _, g := range f.given {
+		if side, _, err := splitSide(g.text); err == nil && side == scenario.RelaySide {
+			return usage("--%s %s: %w", g.flag, g.text, errNoRelay)
+		}
+	}
+	return nil
+}
+
+var errNoRelay = errors.New("the scenario has no relay; run one that has, such as proxy-exhaustion, or give it to the client or the server")
+
 // splitSide reads SIDE: at the beginning; without it the setting is for both.
 func splitSide(text string) (side scenario.Side, rest string, err error) {
 	word, after, found := strings.Cut(text, ":")
 	if !found || strings.ContainsAny(word, "./=-") { // a path or a key with a colon in it
 		return scenario.BothSides, text, nil
 	}
-	sides := []string{string(scenario.ClientSide), string(scenario.ServerSide), string(scenario.BothSides)}
+	sides := []string{string(scenario.ClientSide), string(scenario.ServerSide), string(scenario.RelaySide), string(scenario.BothSides)}
 	for _, s := range sides {
 		if word == s {
 			return scenario.Side(s), after, nil
 		}
 	}
 	guess := cmp.Or(scenario.DidYouMean(word, sides), ";")
-	return "", "", fmt.Errorf("there is no side %q%s write client:, server: or both: before it, or nothing for both", word, guess)
+	return "", "", fmt.Errorf("there is no side %q%s write client:, server:, relay: or both: before it, or nothing for all", word, guess)
 }
 
 // oneSetting reads KEY=VALUE, which begins after so many columns of the flag.

@@ -13,7 +13,7 @@ func newReport() *cobra.Command {
 	var out outputs
 	var side string
 	c := &cobra.Command{
-		Use: "report RESULT", GroupID: "main", Args: oneArgument("record", "a file that `twomsl run` wrote"),
+		Use: "report RESULT", GroupID: thenGroup, Args: oneArgument("record", "a file that `twomsl run` wrote"),
 		Short: "Tell again what a recorded trial, comparison or matrix showed, in any format",
 		Long: `Reads the record of a trial, a comparison or a matrix and makes its report from it alone: nothing is run, on whatever
 machine.`,
@@ -22,8 +22,8 @@ machine.`,
   twomsl report trial.json -o html=trial.html -o svg=charts
   twomsl report comparison.json -o html=report.html -o svg=charts`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if side != "" && side != "client" && side != "server" {
-				return usage("--side %q: the sides are client and server", side)
+			if side != "" && side != "client" && side != "server" && side != "relay" {
+				return usage("--side %q: the sides are client, server and, where there is one, relay", side)
 			}
 			tell, err := readRecord(args[0], &out)
 			if err := allOf(err, out.check()); err != nil {
@@ -40,7 +40,7 @@ machine.`,
 		},
 	}
 	out.flags(c.Flags())
-	c.Flags().StringVar(&side, "side", "", "whose states -o states prints: `client|server` (default: who holds more TIME_WAIT)")
+	c.Flags().StringVar(&side, "side", "", "whose states -o states prints: `client|server|relay` (default: who holds more TIME_WAIT)")
 	return c
 }
 
@@ -66,6 +66,27 @@ func readRecord(path string, out *outputs) (teller, error) {
 		}
 		out.formats = comparisonFormats()
 		return comparisonTeller(c), nil
+	case err == nil && schema == record.ClaimsSchema:
+		c, err := record.DecodeClaims(path, data)
+		if err != nil {
+			return teller{}, usage("%w", err)
+		}
+		out.formats = report.ClaimsFormats()
+		return claimsTeller(c), nil
+	case err == nil && schema == record.IncidentSchema:
+		i, err := record.DecodeIncident(path, data)
+		if err != nil {
+			return teller{}, usage("%w", err)
+		}
+		out.formats = withPictures(report.IncidentFormats())
+		return incidentTeller(i), nil
+	case err == nil && schema == record.ReproductionSchema:
+		r, err := record.DecodeReproduction(path, data)
+		if err != nil {
+			return teller{}, usage("%w", err)
+		}
+		out.formats = reproductionFormats()
+		return reproductionTeller(r), nil
 	}
 	t, err := record.Decode(path, data)
 	if err != nil {

@@ -34,7 +34,7 @@ type runFlags struct {
 func newRun() *cobra.Command {
 	f := &runFlags{}
 	c := &cobra.Command{
-		Use: "run SCENARIO", GroupID: "main", Args: oneArgument("scenario", "twomsl scenarios lists them"),
+		Use: "run SCENARIO", GroupID: firstGroup, Args: oneArgument("scenario", "twomsl scenarios lists them"),
 		Short: "Run a scenario once, in a private pair of hosts, and report what happened",
 		Long: `Runs a scenario once: a name that "twomsl scenarios" lists, or a YAML file. Client and server run in two private
 network namespaces joined by a veth link; nothing outside them is touched. The trial's record is written as one JSON
@@ -42,6 +42,7 @@ file, and the report made from it.`,
 		Example: `  twomsl run incident-18000
   twomsl run port-exhaustion-small --set close.side=server
   twomsl run port-exhaustion-small --sysctl client:net.ipv4.tcp_tw_reuse=1
+  twomsl run proxy-exhaustion --sysctl relay:net.ipv4.tcp_tw_reuse=1
   twomsl run steady-200 --for 30s -o json=trial.json -o html=trial.html
   twomsl run incident-18000 -o states`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,7 +64,7 @@ func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 	s, scenarioErr := f.resolve(ref)
 	settings, settingsErr := settingsFrom(f.from, s.Topology)
 	recipe, recipeErr := f.recipe.settings()
-	if err := allOf(scenarioErr, settingsErr, recipeErr, f.lends(s, recipe), f.outputs.check(), f.cpus.check()); err != nil {
+	if err := allOf(scenarioErr, settingsErr, recipeErr, f.recipe.forRelay(s), f.lends(s, recipe), f.outputs.check(), f.cpus.check()); err != nil {
 		return err
 	}
 	if err := keepIn(f.records); err != nil {
@@ -78,7 +79,7 @@ func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 	live := newLive(stderr, f.quiet)
 	t, err := trial.Run(soft, hard, s, trial.Options{
 		Program: program(), Tool: "twomsl " + version(), Command: commandLine(), Settings: settings,
-		Recipe: recipe, Strict: f.recipe.strict, Host: f.host(),
+		Recipe: recipe, Relay: f.recipe.relay, Strict: f.recipe.strict, Host: f.host(),
 		CPUs: f.cpus.sides, Watch: live.show, Say: func(text string) { fmt.Fprintln(stderr, "twomsl:", text) },
 	})
 	live.clear()

@@ -33,7 +33,9 @@ type scenarioFlags struct {
 	engine   string
 	io       string
 	target   string
+	command  string
 	ipv6     bool
+	canaries string
 	allow    []string
 	accept   []string
 }
@@ -46,10 +48,16 @@ func (f *scenarioFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.duration, "for", "", "stop the load after `DURATION`")
 	fs.StringVar(&f.engine, "engine", "", "what drives the connections: `split|net` (raw system calls, or Go's standard library)")
 	fs.StringVar(&f.io, "io", "", "how it waits for them: `epoll`")
+	fs.StringVar(&f.command, "server-command", "", "start a server of somebody else's in the lab: `COMMAND`, which listens at server.port")
+	fs.StringVar(&f.canaries, "canaries", "", "call SSH, names and the load's own port beside it, `EVERY` so often")
+	fs.Lookup("canaries").NoOptDefVal = defaultCanaries
 	fs.StringVar(&f.target, "target", "", "with --topology host: serve and connect at `ADDRESS[:PORT]`, loopback unless allowed")
 	fs.StringArrayVar(&f.allow, "allow-target", nil, "allow `ADDRESS` of this host as a target, at 1000/s for 60 s at most")
 	fs.StringArrayVar(&f.accept, "accept-risk", nil, "accept a risk by its name: `host-ports|host-sysctl`, repeatable")
 }
+
+// defaultCanaries is how often canaries are called where nobody says.
+const defaultCanaries = "250ms"
 
 // override is one change of a field, with the flag that a person wrote it with.
 type override struct{ flag, field, value string }
@@ -67,6 +75,8 @@ func (f *scenarioFlags) overrides() ([]override, error) {
 	add("--for", "load.stop.after", f.duration)
 	add("--engine", "engine", f.engine)
 	add("--io", "io", f.io)
+	add("--server-command", "server.command", f.command)
+	add("--canaries", "canaries.every", f.canaries)
 	if f.ipv6 {
 		add("--ipv6", "family", string(scenario.IPv6))
 	}

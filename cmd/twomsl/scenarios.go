@@ -14,7 +14,7 @@ import (
 func newScenarios() *cobra.Command {
 	var format string
 	c := &cobra.Command{
-		Use: "scenarios [NAME]", GroupID: "main", Args: cobra.MaximumNArgs(1),
+		Use: "scenarios [NAME]", GroupID: moreGroup, Args: cobra.MaximumNArgs(1),
 		Short: "List the scenarios, or explain one with every field that --set can change",
 		Example: `  twomsl scenarios
   twomsl scenarios port-exhaustion

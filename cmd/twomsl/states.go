@@ -30,7 +30,7 @@ type statesFlags struct {
 func newStates() *cobra.Command {
 	f := &statesFlags{}
 	c := &cobra.Command{
-		Use: "states", GroupID: "main", Args: cobra.NoArgs,
+		Use: "states", GroupID: thenGroup, Args: cobra.NoArgs,
 		Short: "Count this machine's TCP sockets by state, as netstat -n | awk does",
 		Long: `Counts TCP sockets by state, IPv4 and IPv6 together: of this network namespace, of another by its path, or of a
 process's. Listeners are left out, as netstat -n does; --all counts them too.`,

@@ -173,7 +173,7 @@ func (o *outing) find(part string) int {
 
 // depth is how many generations below playhost a part stands; says is a word of its command line.
 var (
-	depth = map[string]int{"conductor": 2, "lab": 3, "client": 4, "server": 4}
+	depth = map[string]int{"conductor": 2, "lab": 3, "client": 4, "relay": 4, "server": 4}
 	says  = map[string]string{"conductor": "run", "lab": initCommand}
 )
 

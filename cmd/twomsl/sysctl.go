@@ -13,7 +13,7 @@ import (
 
 func newSysctl() *cobra.Command {
 	c := &cobra.Command{
-		Use: "sysctl", GroupID: "main", Args: cobra.NoArgs,
+		Use: "sysctl", GroupID: moreGroup, Args: cobra.NoArgs,
 		Short: "Explain settings, hold a recipe against this host, put this host's settings back after a crash",
 		Example: `  twomsl sysctl explain tcp_fin_timeout
   twomsl sysctl diff /etc/sysctl.conf
