@@ -19,6 +19,7 @@ var rooms = map[string][]string{
 	"internal/record":       {},
 	"internal/scenario":     {},
 	"internal/recipe":       {},
+	"internal/incident":     {},
 	"internal/payload":      {},
 	"internal/linux":        {},
 	"internal/linux/nstest": {"internal/linux", "internal/record"},
@@ -28,40 +29,53 @@ var rooms = map[string][]string{
 	"internal/teardown":     {"internal/record", "internal/scenario"},
 	"internal/exchange":     {"internal/linux", "internal/payload", "internal/tally", "internal/teardown"},
 	"internal/sample":       {"internal/linux", "internal/record"},
+	"internal/look":         {"internal/linux", "internal/record", "internal/sample"},
+	"internal/observe":      {"internal/linux", "internal/look", "internal/record", "internal/sample"},
+	"internal/paste":        {"internal/linux", "internal/look", "internal/record", "internal/sample"},
 	"internal/sysctl":       {"internal/record"},
 	"internal/machine":      {"internal/linux", "internal/record"},
 	"internal/lab":          {"internal/linux", "internal/scenario"},
+	"internal/foreign":      {"internal/record", "internal/sample"},
 	"client": {
 		"internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
 	"server": {
 		"internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
+	"relay": {"internal/exchange", "internal/linux", "internal/record", "internal/scenario", "internal/tally", "internal/teardown"},
 	// for tests: a client and a server in one process
 	"internal/pairtest": {"client", "server", "internal/linux", "internal/record", "internal/scenario", "internal/teardown"},
 	// for tests: a test binary as the program that a lab starts again
 	"internal/labtest": {"internal/lab", "internal/peer"},
+	"internal/probe":   {"internal/linux", "internal/record", "internal/scenario"},
 	"internal/peer": {
-		"client", "server", "internal/lab", "internal/linux", "internal/record", "internal/sample", "internal/scenario",
+		"client", "relay", "server", "internal/foreign", "internal/lab", "internal/linux", "internal/probe", "internal/record", "internal/sample", "internal/scenario",
 		"internal/sysctl", "internal/teardown",
 	},
 	"internal/trial": {
-		"client", "server", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
+		"client", "relay", "server", "internal/foreign", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/probe", "internal/record",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/tally", "internal/teardown",
 	},
+	"internal/assay": {
+		"internal/lab", "internal/linux", "internal/record", "internal/sample", "internal/scenario", "internal/sysctl",
+	},
 	"internal/experiment": {"internal/peer", "internal/record", "internal/scenario", "internal/teardown", "internal/trial"},
-	"report":              {"internal/record", "report/chart", "report/compare"},
+	"report":              {"internal/record", "report/chart", "report/compare", "report/diagnose"},
+	"report/diagnose":     {"internal/record"},
 	"report/compare":      {"internal/record"},
 	"report/chart":        {},
+	"report/claims":       {"internal/record"},
 	"cmd/twomsl": {
-		"report", "report/compare", "internal/experiment", "internal/recipe", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
+		"report", "report/claims", "report/compare", "report/diagnose", "internal/assay", "internal/experiment", "internal/recipe", "internal/incident", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
+		"internal/look", "internal/observe", "internal/paste",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/trial",
 	},
 }
 
 // portable rooms must build where there is no Linux: records are told on any machine.
 var portable = []string{
-	"internal/record", "internal/scenario", "internal/payload", "internal/teardown", "report", "report/compare", "report/chart",
+	"internal/record", "internal/scenario", "internal/payload", "internal/teardown", "internal/incident",
+	"report", "report/claims", "report/compare", "report/chart", "report/diagnose",
 }
 
 type pkg struct {
