@@ -134,7 +134,7 @@ func TestNetNSCanariesTakeNoPlaceInTheQueue(t *testing.T) {
 	got := runTrial(t, start(t, "steady-200", often, "struck=server", "load.stop.after=2s", "server.backlog=8", "server.workers=1",
 		"server.accept_delay=1m", "client.timeout=3s", "sysctl.both.net.ipv4.tcp_syn_retries=1"), Options{})
 	before, after := canaryOf(t, got, "same-tuple", "outside"), got.Sides.Server.States.Peak[record.Established]
-	if after != backlog+1 {
+	if after < backlog+1 || after > backlog+1+racing {
 		t.Errorf("%d connections waited to be accepted; the queue has room for %d", after, backlog+1)
 	}
 	if len(before.Failures) != 1 || before.Failures[0].Errno != "ETIMEDOUT" || before.Failures[0].Phase != "connect" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -57,6 +58,10 @@ func TestNetNSHalfRangeCliff(t *testing.T) {
 	}
 }
 
+// racing is how many more a listener's queues may hold where handshakes are at the same point on several processors: the
+// kernel looks for room without a lock (sk_acceptq_is_full, inet_csk_reqsk_queue_is_full).
+var racing = int64(runtime.NumCPU())
+
 // The kernel drops who finds no room in the accept queue, and the clients hear nothing.
 func TestNetNSAcceptBacklog(t *testing.T) {
 	t.Parallel()
@@ -65,7 +70,7 @@ func TestNetNSAcceptBacklog(t *testing.T) {
 	if moved["TcpExt.ListenOverflows"] == 0 || moved["TcpExt.ListenDrops"] < moved["TcpExt.ListenOverflows"] {
 		t.Errorf("ListenOverflows %d, ListenDrops %d: both were to move", moved["TcpExt.ListenOverflows"], moved["TcpExt.ListenDrops"])
 	}
-	if l := listener(t, got); l.Queue != 9 || l.Backlog != 8 || l.Port != 8080 {
+	if l := listener(t, got); l.Queue < 9 || l.Queue > 9+racing || l.Backlog != 8 || l.Port != 8080 {
 		t.Errorf("the listener: %+v, want 9 in the queue of backlog 8", l)
 	}
 	waited := endedIn(got, "client", "connect", record.TimedOut) + endedIn(got, "client", "read", record.TimedOut)
@@ -135,7 +140,7 @@ func TestHalfOpenStand(t *testing.T) {
 // halfOpenStood wants the SYN queue to have been as full as it can be, and nothing of it among the load's own figures.
 func halfOpenStood(t *testing.T, got *record.Trial) {
 	t.Helper()
-	if l := listener(t, got); l.SynRecv != 129 || l.Backlog != 128 || l.Queue > 8 {
+	if l := listener(t, got); l.SynRecv < 129 || l.SynRecv > 129+racing || l.Backlog != 128 || l.Queue > 8 {
 		t.Errorf("the listener: %+v, want 129 half open with backlog 128", l)
 	}
 	if n := endedIn(got, "client", "", record.OK); n != got.Connections.OK {
