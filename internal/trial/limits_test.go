@@ -206,7 +206,7 @@ func TestNetNSConntrackFull(t *testing.T) {
 	before, after := errors.New("not tried"), errors.New("not tried")
 	got := runTrial(t, start(t, "conntrack-full"), Options{Watch: func(m Moment) {
 		switch {
-		case m.Failed > 0 && after.Error() == "not tried":
+		case m.Failed > 0 && !errors.Is(after, os.ErrDeadlineExceeded): // the first failure may be another: a slow machine's
 			after = refused(m.PID.Client)
 		case m.OK > 0 && before.Error() == "not tried":
 			before = refused(m.PID.Client)

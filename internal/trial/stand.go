@@ -332,10 +332,18 @@ func (r *run) serverHasDoneItsPart() bool {
 	return p.Opened >= opened && p.InFlight() == 0
 }
 
+// quietFor is longer for a server of somebody else's, which closes when it comes to it: nobody can ask how far it is.
+func (r *run) quietFor() time.Duration {
+	if r.foreign() {
+		return 10 * quietFor
+	}
+	return quietFor
+}
+
 // quiet tells whether the group's state was the same at the last look: what is on its way is waited for.
 func (r *run) quiet(g *group) bool {
 	now := r.stand.record.Standing[g.recipe.State]
-	same := g.seen != nil && *g.seen == now && r.elapsed()-g.seenAt > quietFor
+	same := g.seen != nil && *g.seen == now && r.elapsed()-g.seenAt > r.quietFor()
 	if g.seen == nil || *g.seen != now {
 		g.seen, g.seenAt = &now, r.elapsed()
 	}
