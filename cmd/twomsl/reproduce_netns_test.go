@@ -39,9 +39,7 @@ LISTEN 50
 func TestNetNSReproduce(t *testing.T) {
 	t.Parallel()
 	nstest.Require(t) // the command itself runs outside; this says whether it can
-	if _, err := exec.LookPath("ss"); err != nil {
-		t.Skip("ss (iproute2) is not installed")
-	}
+	nstest.Program(t, "ss", "iproute2")
 	tables := map[string]string{
 		"every-state": mixed, "one-state": "5 SYN_RECV\n", "half-open": "SYN_SENT 2000\nTIME_WAIT 3\n",
 		"leak": "CLOSE_WAIT 3000\nESTABLISHED 12\n",

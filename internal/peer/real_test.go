@@ -14,27 +14,12 @@ import (
 	"time"
 
 	"twomsl/internal/linux"
+	"twomsl/internal/linux/nstest"
 	"twomsl/internal/probe"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
 	"twomsl/internal/scenario"
 )
-
-// needs finds a program of Debian's, or skips the test; where nothing may skip, that is a failure.
-func needs(t *testing.T, program, pack string) string {
-	t.Helper()
-	for _, dir := range []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin"} {
-		if path := filepath.Join(dir, program); exec.Command("test", "-x", path).Run() == nil {
-			return path
-		}
-	}
-	text := fmt.Sprintf("%s is not here: apt-get install --no-install-recommends %s", program, pack)
-	if os.Getenv("TWOMSL_REQUIRE_NETNS") == "1" {
-		t.Fatal(text)
-	}
-	t.Skip(text)
-	return ""
-}
 
 // inside starts a program in a side's namespaces, that of processes too: it ends with the lab.
 func inside(t *testing.T, pid int, script string) {
@@ -75,8 +60,8 @@ func listens(t *testing.T, pid int, proto, port string) {
 
 // The callers know the real things: Debian's OpenSSH server and a resolver with a zone of its own, on the other host.
 func TestNetNSCanariesCallTheRealThings(t *testing.T) {
-	sshd, keygen := needs(t, "sshd", "openssh-server"), needs(t, "ssh-keygen", "openssh-client")
-	dnsmasq := needs(t, "dnsmasq", "dnsmasq-base")
+	sshd, keygen := nstest.Program(t, "sshd", "openssh-server"), nstest.Program(t, "ssh-keygen", "openssh-client")
+	dnsmasq := nstest.Program(t, "dnsmasq", "dnsmasq-base")
 	p := newPair(t)
 	hello, err := p.server.Hello(t.Context())
 	if err != nil {
