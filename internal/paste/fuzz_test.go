@@ -121,6 +121,9 @@ func FuzzListing(f *testing.F) {
 	seeds(f, "*s-*.txt")
 	f.Add("tcp 0 0 10.0.0.1:80 10.0.0.2:7000 ESTABLISHED 12/nginx: worker keepalive (7198.73/0/3)\n")
 	f.Add("ESTAB 0 0 [fe80::1]%eth0:80 <me>:7000 timer:(on,9.120ms,3) users:((\"a b\",pid=1,fd=2))\n")
+	f.Add("tcp 0 0 10.0.0.1:80 10.0.0.2:7000 ESTABLISHED 12/nginx keepalive (7198773.73/0/3)\n")
+	f.Add("ESTAB 0 0 10.0.0.1:80 10.0.0.2:7000 timer:(keepalive,999999min999999.999999999ms,3)\n")
+	f.Add("ESTAB 0 0 10.0.0.1:80 10.0.0.2:7000 timer:(keepalive,999999min999999sec999999999999ms,3)\n")
 	f.Add("   0: 0100007F:1F91 00000000:0000 0A 00000000:00000003 00:00000000 00000000     0        0 1\n")
 	f.Fuzz(check)
 }

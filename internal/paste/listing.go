@@ -205,12 +205,16 @@ func hostPort(text string) (host string, port uint16, why string) {
 }
 
 var (
-	ssTimer = regexp.MustCompile(`timer:\((\w+),(?:(\d{1,6})min)?(?:(\d{1,6})(?:sec|\.))?(?:(\d{1,9})ms)?,(\d{1,6})\)`)
+	ssTimer = regexp.MustCompile(`timer:\((\w+),(?:(\d{1,6})min)?(?:(\d{1,6})(?:sec|\.))?(?:(\d{1,12})ms)?,(\d{1,6})\)`)
 	ssUser  = regexp.MustCompile(`\("([^"]*)",(?:pid=)?(\d{1,9}),(?:fd=)?\d+\)`)
 	// netstat's last number counts probes, the one before segments that were sent again.
 	netstatTimer   = regexp.MustCompile(`(?:^| )(off|on|keepalive|timewait|probe|unkn-\d+) \((\d{1,9})(?:\.(\d+))?/(\d{1,6})/(\d{1,6})\)$`)
 	netstatProgram = regexp.MustCompile(`(?:^| )(\d{1,9})/([^ :]+)`)
 )
+
+// longestLeft is what look.Write can say in the digits that are read again; no timer of TCP comes near it
+// (tcp_keepalive_time is at most 32,767 s).
+const longestLeft = 999_999_999_999 * time.Millisecond
 
 var timers = map[string]look.Timer{
 	"on": look.TimerOn, "keepalive": look.TimerKeepAlive, "timewait": look.TimerTimeWait, "persist": look.TimerPersist,
@@ -222,7 +226,7 @@ func ssDetails(text string, k *look.Socket) {
 	if at := strings.Index(text, "timer:("); at >= 0 {
 		if m := ssTimer.FindStringSubmatch(text[at:]); m != nil && timers[m[1]] != look.TimerOff {
 			k.Timer = timers[m[1]]
-			k.Left = whole(m[2])*time.Minute + whole(m[3])*time.Second + whole(m[4])*time.Millisecond
+			k.Left = min(whole(m[2])*time.Minute+whole(m[3])*time.Second+whole(m[4])*time.Millisecond, longestLeft)
 			k.Tries = int64(whole(m[5]))
 		}
 	}
