@@ -95,7 +95,9 @@ func (r *reader) snmp(text string) bool {
 		return true
 	}
 	for name, n := range values {
-		r.count("proc", name, n)
+		if dotted(strings.Replace(name, ".", "", 1)) == name { // else it is no name that nstat could print
+			r.count("proc", name, n)
+		}
 	}
 	return true
 }
