@@ -132,7 +132,7 @@ func FuzzCounters(f *testing.F) {
 	seeds(f, "*n*t*.txt")
 	f.Add("Tcp:\n    20 active connection openings\nTcpExt:\n    TCPTimeouts: 1\n")
 	f.Add("Tcp: ActiveOpens MaxConn\nTcp: 5 -1\nTcpExtTW 5 0.0\nTcpExtTW 7 0.0\n")
-	f.Add("Tcp: ActiveOpens ExtWeOpens\nTcp: 7 5\n")
+	f.Add("Tcp: ActiveOpens ExtWeOpens -Opens\nTcp: 7 5 3\n")
 	f.Fuzz(check)
 }
 

@@ -17,11 +17,12 @@ type counterText struct {
 }
 
 var (
-	nstatLine  = regexp.MustCompile(`^([A-Z][A-Za-z0-9]+)\s+(\d+)\s+[\d.]+$`)
-	snmpLine   = regexp.MustCompile(`^([A-Z][A-Za-z0-9]+):( -?[A-Za-z0-9]+)+$`)
-	statsGroup = regexp.MustCompile(`^([A-Z][A-Za-z0-9]+):$`)
-	statsNamed = regexp.MustCompile(`^\s+([A-Z][A-Za-z0-9]+): (\d+)$`)
-	statsLine  = regexp.MustCompile(`^\s+(?:(\d+) (.+)|([^\d:].*): (\d+))$`)
+	counterName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]+$`)
+	nstatLine   = regexp.MustCompile(`^([A-Z][A-Za-z0-9]+)\s+(\d+)\s+[\d.]+$`)
+	snmpLine    = regexp.MustCompile(`^([A-Z][A-Za-z0-9]+):( -?[A-Za-z0-9]+)+$`)
+	statsGroup  = regexp.MustCompile(`^([A-Z][A-Za-z0-9]+):$`)
+	statsNamed  = regexp.MustCompile(`^\s+([A-Z][A-Za-z0-9]+): (\d+)$`)
+	statsLine   = regexp.MustCompile(`^\s+(?:(\d+) (.+)|([^\d:].*): (\d+))$`)
 )
 
 // count keeps one counter. One that is there already, in the same form, is a second look's.
@@ -95,7 +96,8 @@ func (r *reader) snmp(text string) bool {
 		return true
 	}
 	for name, n := range values {
-		if dotted(strings.Replace(name, ".", "", 1)) == name { // else it is no name that nstat could print
+		// else it is no name that nstat could print
+		if one := strings.Replace(name, ".", "", 1); counterName.MatchString(one) && dotted(one) == name {
 			r.count("proc", name, n)
 		}
 	}
