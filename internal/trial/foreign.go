@@ -74,7 +74,8 @@ func (g *group) serverFirst() bool {
 }
 
 // foreignHasClosed tells whether the server's FINs that are held back are as many as were asked for: what is to stand in
-// FIN_WAIT1, and what waits there for its gate.
+// FIN_WAIT1, and what waits there for its gate. What comes to FIN_WAIT2 or TIME_WAIT is there in passing, too, so it must be
+// so for a while: a client that closes before its server did leaves LAST_ACK instead.
 func (r *run) foreignHasClosed() bool {
 	var want int64
 	for _, g := range r.stand.groups {
@@ -85,5 +86,12 @@ func (r *run) foreignHasClosed() bool {
 			want += g.limit - g.gate
 		}
 	}
-	return r.stand.record.Standing[record.FinWait1] >= want
+	if r.stand.record.Standing[record.FinWait1] < want {
+		r.stand.finsSince = nil
+		return false
+	}
+	if now := r.elapsed(); r.stand.finsSince == nil {
+		r.stand.finsSince = &now
+	}
+	return r.elapsed()-*r.stand.finsSince >= quietFor
 }

@@ -45,8 +45,9 @@ const quietFor = 200 * time.Millisecond
 
 // stand is the groups and what was seen of them.
 type stand struct {
-	groups []*group
-	record record.Stand
+	finsSince *time.Duration // since when as many FINs are held as are meant to be; nil: they are not
+	groups    []*group
+	record    record.Stand
 	// overflown are the closes for which tcp_max_tw_buckets left no TIME_WAIT.
 	overflown int64
 	// onlyBucketsShort tells that nothing but those is missing.
