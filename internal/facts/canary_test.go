@@ -4,9 +4,13 @@ package facts
 
 import (
 	"testing"
+	"time"
 
 	"twomsl/internal/linux"
 )
+
+// heldFor is how long a delayed ACK waits at the least (TCP_DELACK_MIN).
+const heldFor = 40 * time.Millisecond
 
 // With TCP_QUICKACK off before connect() the last ACK of the handshake is kept back: a close with SO_LINGER {1,0} then
 // takes the server's SYN_RECV back, and nothing comes to accept().
@@ -20,22 +24,28 @@ func TestNetNSHandshakeTakenBack(t *testing.T) {
 		late := 0
 		var from linux.Sockaddr
 		for range n {
-			fd := p.client.socket()
+			fd, begun := p.client.socket(), time.Now()
 			ok(t, "connect", l.start(fd, linux.HoldHandshakeACK, func(fd int) linux.Errno { return linux.SetLinger(fd, 0) }))
 			if !until(func() bool { return p.client.states()[linux.DiagEstablished] == 1 }) {
 				t.Fatalf("%s: the client has %v", version, p.client.states())
 			}
+			sent, e := linux.SegmentsOut(fd)
+			ok(t, "TCP_INFO", e)
 			p.client.close(fd)
-			if came, e := linux.Accept(l.fd, &from); e == 0 { // the machine stood still until the ACK was due (tcp_delack_timer)
+			took := time.Since(begun)
+			came, e := linux.Accept(l.fd, &from)
+			switch {
+			case e != 0 && sent != 1:
+				t.Errorf("%s: %d segments sent; only the SYN was to be", version, sent)
+			case e == 0 && took < heldFor:
+				t.Errorf("%s: accept() gives %d after %v; nobody was to come", version, came, took)
+			case e == 0: // the machine stood still until the ACK was due
 				late++
 				p.server.close(came)
 			}
 		}
 		p.client.stands(nothing)
 		p.server.stands(nothing)
-		if late > n/5 {
-			t.Errorf("%s: %d of %d came to the server; nobody was to", version, late, n)
-		}
 		equal(t, version+": PassiveOpens of the server", p.server.counter("Tcp.PassiveOpens"), late)
 		equal(t, version+": EmbryonicRsts of the server", p.server.counter("TcpExt.EmbryonicRsts"), n-late)
 		equal(t, version+": AttemptFails of the server", p.server.counter("Tcp.AttemptFails"), n-late)
