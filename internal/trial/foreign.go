@@ -16,6 +16,11 @@ import (
 // A server that nobody here wrote is asked for what is wanted of it by what the client says: `Connection: close` makes it
 // close first, and the client's FIN makes it close second. What it counts is not known.
 
+// foreignAtOnce is how many connections a group opens at once to somebody else's server, whose accept queue may be short
+// (busybox httpd: 9): a last ACK that finds it full is dropped, and the connection stands in SYN_RECV for seconds
+// (tcp_v4_syn_recv_sock, tcp_conn_request).
+const foreignAtOnce = 4
+
 func (r *run) foreign() bool { return r.scenario.Server.Command != "" }
 
 func (r *run) foreignServer() *peer.Foreign {

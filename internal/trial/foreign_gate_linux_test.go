@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"net/netip"
 	"testing"
 
 	"twomsl/internal/linux"
@@ -28,4 +29,25 @@ func TestForeignHasClosedForAWhile(t *testing.T) {
 	look(62, false)
 	r.epoch -= int64(quietFor)
 	look(62, true)
+}
+
+// A group comes to somebody else's server with a few connections at a time, however many the scenario has in flight: a
+// short accept queue that overflows costs seconds. Those that wait for a gate are all needed at once.
+func TestFewAtOnceForAForeignServer(t *testing.T) {
+	r := &run{}
+	r.scenario.Load.Concurrency = 64
+	to, from := []netip.AddrPort{netip.MustParseAddrPort("198.19.0.1:8080")}, []netip.Addr{netip.MustParseAddr("198.18.0.1")}
+	atOnce := func(steps ...teardown.Step) int {
+		return r.groupPlan(&group{recipe: teardown.Recipe{Client: steps}, asked: 120, sources: []int{0}}, from, to).Concurrency
+	}
+	if got := atOnce(); got != 64 {
+		t.Errorf("to our own server: %d at once", got)
+	}
+	r.scenario.Server.Command = "busybox httpd -f"
+	if got := atOnce(); got != foreignAtOnce {
+		t.Errorf("to somebody else's: %d at once", got)
+	}
+	if got := atOnce(teardown.Step{Op: teardown.Gate}); got != 120 {
+		t.Errorf("those that wait at a gate: %d at once", got)
+	}
 }

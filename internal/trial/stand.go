@@ -171,6 +171,9 @@ func (r *run) groupPlan(g *group, addresses []netip.Addr, to []netip.AddrPort) c
 	if g.recipe.State == record.TimeWait && !g.recipe.FromServer { // each from a port of its own: one that comes back replaces its TIME_WAIT
 		plan.Socket.Bind = scenario.Bind{Mode: scenario.BindPorts, Ports: s.ClientPorts()}
 	}
+	if r.foreign() {
+		plan.Concurrency = min(plan.Concurrency, foreignAtOnce)
+	}
 	if g.gated() { // all of them wait for their gate at the same time
 		plan.Concurrency = max(plan.Concurrency, int(g.asked))
 	}
