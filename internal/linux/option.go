@@ -10,6 +10,8 @@ type Option[P any] struct {
 	Since string // the first Linux that has it
 	Asked func(*P) bool
 	Set   func(fd int, p *P) Errno
+	// Value is the same for a ring; nil where a ring does not set it.
+	Value func(p *P) SockOpt
 }
 
 // Wanted lists the options that the plan asks for, each tried once on a socket of its own, so that what this kernel lacks

@@ -1,7 +1,6 @@
 package linux
 
 import (
-	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -55,14 +54,4 @@ func probeSocket(family, kind, protocol int, then func(fd int) error) error {
 		return fmt.Errorf("setsockopt: %w", err)
 	}
 	return nil
-}
-
-// ProbeIOUring calls io_uring_setup without parameters: a kernel that allows it complains about them (EFAULT or
-// EINVAL), others about the call itself (ENOSYS; EPERM from kernel.io_uring_disabled or a seccomp filter).
-func ProbeIOUring() error {
-	_, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 0, 0, 0)
-	if errors.Is(errno, unix.EFAULT) || errors.Is(errno, unix.EINVAL) {
-		return nil
-	}
-	return fmt.Errorf("io_uring_setup: %w", errno)
 }

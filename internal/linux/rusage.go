@@ -13,6 +13,15 @@ import (
 // what its ticks happened to hit, so short spans are to be judged by the sum.
 func ThreadCPU() (user, sys time.Duration) { return cpuOf(unix.RUSAGE_THREAD) }
 
+// ThreadTime is the same sum to the nanosecond (CLOCK_THREAD_CPUTIME_ID), for short spans.
+func ThreadTime() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		panic("CLOCK_THREAD_CPUTIME_ID cannot be read: " + err.Error()) // the kernel always has it
+	}
+	return time.Duration(ts.Nano())
+}
+
 // ProcessCPU is the processor time of all threads of this process, those that ended included (RUSAGE_SELF).
 func ProcessCPU() (user, sys time.Duration) { return cpuOf(unix.RUSAGE_SELF) }
 

@@ -45,7 +45,7 @@ func OpenDiag() (*Diag, error) {
 	}
 	// A smaller receive buffer (net.core.rmem_max) only means more reads.
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, diagBuffer)
-	return &Diag{fd: fd, request: make([]byte, 0, diagRequestLen), buffer: make([]byte, diagBuffer)}, nil
+	return &Diag{fd: fd, request: make([]byte, 0, diagOldLen), buffer: make([]byte, diagBuffer)}, nil
 }
 
 // Dump visits every socket that the query asks for. The row is the same variable each time: copy what is to be kept.

@@ -50,6 +50,8 @@ var ErrDumpInterrupted = errors.New("sock_diag: the table changed under the dump
 // DiagQuery says which TCP sockets to dump. The kernel does the filtering.
 type DiagQuery struct {
 	IPv6 bool // AF_INET6 sockets, those that carry IPv4-mapped addresses included; else AF_INET
+	// BothFamilies asks for the sockets of both in one walk of the kernel's table; IPv6 then means nothing.
+	BothFamilies bool
 	// States is a mask of 1<<state. SYN_RECV asks for NEW_SYN_RECV too, since people mean both.
 	States uint32
 	// SourcePort and DestPort are the socket's own and its peer's port; 0: any. With DestPort set the kernel leaves
@@ -104,12 +106,14 @@ const (
 	nlFlagDumpIntr = 0x10
 	nlFlagDump     = 0x300
 
+	tcpDiagGetSock   = 18 // TCPDIAG_GETSOCK
 	sockDiagByFamily = 20
 	afINET           = 2
 	afINET6          = 10
 	protoTCP         = 6
 
 	diagRequestLen = nlHeaderLen + 56 // struct inet_diag_req_v2
+	diagOldLen     = nlHeaderLen + 60 // struct inet_diag_req
 	diagRowLen     = 72               // struct inet_diag_msg
 	attrHeaderLen  = 4                // struct nlattr
 	diagMark       = 15               // INET_DIAG_MARK
@@ -123,21 +127,46 @@ func appendDiagRequest(b []byte, q DiagQuery, seq uint32) []byte {
 	if q.IPv6 {
 		family = afINET6
 	}
-	states := q.States
-	if states&(1<<DiagSynRecv) != 0 {
-		states |= 1 << DiagNewSynRecv
+	if q.BothFamilies {
+		return appendOldRequest(b, q, seq)
 	}
-	b = native.AppendUint32(b, diagRequestLen)
-	b = native.AppendUint16(b, sockDiagByFamily)
+	b = appendHeader(b, diagRequestLen, sockDiagByFamily, seq)
+	b = append(b, family, protoTCP, 0, 0)
+	b = native.AppendUint32(b, q.mask())
+	return appendSockID(b, q)
+}
+
+// appendOldRequest writes the request of the first sock_diag, inet_diag of TCP alone: the kernel answers it for both
+// families in one walk, where the newer one takes a walk for each (net/ipv4/inet_diag.c, inet_diag_dump_compat).
+func appendOldRequest(b []byte, q DiagQuery, seq uint32) []byte {
+	b = appendHeader(b, diagOldLen, tcpDiagGetSock, seq)
+	b = append(b, 0, 0, 0, 0)
+	b = appendSockID(b, q)
+	b = native.AppendUint32(b, q.mask())
+	return native.AppendUint32(b, 0) // idiag_dbs, which nothing reads
+}
+
+func appendHeader(b []byte, size uint32, kind uint16, seq uint32) []byte {
+	b = native.AppendUint32(b, size)
+	b = native.AppendUint16(b, kind)
 	b = native.AppendUint16(b, nlFlagRequest|nlFlagDump)
 	b = native.AppendUint32(b, seq)
-	b = native.AppendUint32(b, 0) // the kernel knows our port id
-	b = append(b, family, protoTCP, 0, 0)
-	b = native.AppendUint32(b, states)
+	return native.AppendUint32(b, 0) // the kernel knows our port id
+}
+
+func appendSockID(b []byte, q DiagQuery) []byte {
 	b = binary.BigEndian.AppendUint16(b, q.SourcePort)
 	b = binary.BigEndian.AppendUint16(b, q.DestPort)
-	var restOfID [44]byte // addresses, interface, cookie
-	return append(b, restOfID[:]...)
+	var rest [44]byte // addresses, interface, cookie
+	return append(b, rest[:]...)
+}
+
+// mask has NEW_SYN_RECV wherever SYN_RECV is asked for.
+func (q *DiagQuery) mask() uint32 {
+	if q.States&(1<<DiagSynRecv) != 0 {
+		return q.States | 1<<DiagNewSynRecv
+	}
+	return q.States
 }
 
 // diagDecoder reads the answer to one request, datagram by datagram.
@@ -176,7 +205,7 @@ func (d *diagDecoder) message(kind, flags uint16, body []byte, visit func(*DiagR
 		d.interrupted = true
 	}
 	switch kind {
-	case sockDiagByFamily:
+	case sockDiagByFamily, tcpDiagGetSock: // an answer has its request's type
 		return false, d.visitRow(body, visit)
 	case nlDone, nlError:
 		return d.end(kind, body)

@@ -129,6 +129,24 @@ func TestRequestBytes(t *testing.T) {
 	}
 }
 
+// The older request has one struct for both families, and its states behind the id.
+func TestOldRequestBytes(t *testing.T) {
+	q := DiagQuery{BothFamilies: true, States: 1<<DiagTimeWait | 1<<DiagSynRecv, SourcePort: 0x1234, DestPort: 8080}
+	want := native.AppendUint32(nil, 76)
+	want = native.AppendUint16(want, 18)    // TCPDIAG_GETSOCK
+	want = native.AppendUint16(want, 0x301) // NLM_F_REQUEST | NLM_F_DUMP
+	want = native.AppendUint32(want, 7)
+	want = native.AppendUint32(want, 0)
+	want = append(want, 0, 0, 0, 0)
+	want = append(want, 0x12, 0x34, 0x1f, 0x90)
+	want = append(want, make([]byte, 44)...)
+	want = native.AppendUint32(want, 1<<6|1<<3|1<<12)
+	want = native.AppendUint32(want, 0)
+	if b := appendDiagRequest(nil, q, 7); !bytes.Equal(b, want) {
+		t.Errorf("got\n%x\nwant\n%x", b, want)
+	}
+}
+
 func message(kind, flags uint16, seq uint32, body []byte) []byte {
 	b := native.AppendUint32(nil, uint32(nlHeaderLen+len(body)))
 	b = native.AppendUint16(b, kind)
@@ -157,6 +175,7 @@ func TestDecodeMessages(t *testing.T) {
 		says string
 	}{
 		"the end":                  {b: done, over: true},
+		"a row of both families":   {b: slices.Concat(message(tcpDiagGetSock, 0, 1, rowBody(afINET6, 1)), done), rows: 1, over: true},
 		"rows and the end":         {b: slices.Concat(row, row, done), rows: 2, over: true},
 		"more to come":             {b: row, rows: 1},
 		"another request's":        {b: message(nlError, 0, 2, errnoBody(-1))},

@@ -121,6 +121,26 @@ func TestNetNSDumpAgreesWithSS(t *testing.T) {
 	}
 }
 
+// One dump of both families has the rows of one for each, ports and states filtered alike.
+func TestNetNSDumpOfBothFamilies(t *testing.T) {
+	nstest.Require(t)
+	d := openDiag(t)
+	made := nstest.Stand(t, loopbacks["ipv4"])
+	nstest.Stand(t, loopbacks["ipv6"])
+	for name, q := range map[string]DiagQuery{
+		"all": {States: DiagAllStates}, "but TIME_WAIT": {States: DiagAllStates &^ (1 << DiagTimeWait)},
+		"SYN_RECV": {States: 1 << DiagSynRecv}, "peer's port": {States: DiagAllStates, DestPort: made.TimeWaitPort},
+	} {
+		want := dumpAll(t, d, q)
+		q.IPv6 = true
+		want = append(want, dumpAll(t, d, q)...)
+		q.IPv6, q.BothFamilies = false, true
+		if diff := cmp.Diff(asSS(want), asSS(dumpAll(t, d, q))); diff != "" || len(want) == 0 {
+			t.Errorf("%s: one dump for each family (-), one for both (+):\n%s", name, diff)
+		}
+	}
+}
+
 func TestNetNSDumpFilters(t *testing.T) {
 	nstest.Require(t)
 	d := openDiag(t)

@@ -4,11 +4,13 @@ package linux
 
 // The socket calls here are one system call each and return the kernel's errno as it came: Go's own net package retries
 // EADDRNOTAVAIL and sets options nobody asked for, which would hide the very thing that this program counts. They are
-// raw (the scheduler is not told), so each must return without waiting: every socket is non-blocking.
+// raw (the scheduler is not told), so each must return without waiting: every socket is non-blocking. They are package
+// syscall's: those of x/sys/unix come to the same by way of two wrappers of the assembler's calling convention.
 
 import (
 	"encoding/binary"
 	"net/netip"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +26,7 @@ const (
 	EADDRNOTAVAIL = unix.EADDRNOTAVAIL
 	EADDRINUSE    = unix.EADDRINUSE
 	ECONNABORTED  = unix.ECONNABORTED
+	ECONNREFUSED  = unix.ECONNREFUSED
 	ECONNRESET    = unix.ECONNRESET
 	ETIMEDOUT     = unix.ETIMEDOUT
 	EPIPE         = unix.EPIPE
@@ -102,39 +105,39 @@ func Socket(ipv6 bool) (int, Errno) {
 	if ipv6 {
 		family = unix.AF_INET6
 	}
-	fd, _, e := unix.RawSyscall(unix.SYS_SOCKET, family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, _, e := syscall.RawSyscall6(unix.SYS_SOCKET, family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0, 0, 0)
 	return int(fd), e
 }
 
 // Bind is bind(2).
 func Bind(fd int, s *Sockaddr) Errno {
-	_, _, e := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), uintptr(s.len))
+	_, _, e := syscall.RawSyscall6(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), uintptr(s.len), 0, 0, 0)
 	return e
 }
 
 // Connect is connect(2): EINPROGRESS means that the SYN is on its way.
 func Connect(fd int, s *Sockaddr) Errno {
-	_, _, e := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), uintptr(s.len))
+	_, _, e := syscall.RawSyscall6(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)), uintptr(s.len), 0, 0, 0)
 	return e
 }
 
 // Listen is listen(2).
 func Listen(fd, backlog int) Errno {
-	_, _, e := unix.RawSyscall(unix.SYS_LISTEN, uintptr(fd), uintptr(backlog), 0)
+	_, _, e := syscall.RawSyscall6(unix.SYS_LISTEN, uintptr(fd), uintptr(backlog), 0, 0, 0, 0)
 	return e
 }
 
 // Accept is accept4(2): a non-blocking socket and the peer's address.
 func Accept(fd int, from *Sockaddr) (int, Errno) {
 	from.len = unix.SizeofSockaddrInet6
-	n, _, e := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&from.raw)),
+	n, _, e := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&from.raw)),
 		uintptr(unsafe.Pointer(&from.len)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	return int(n), e
 }
 
 // Read is recvfrom(2) without an address: 0 bytes without an errno is the peer's FIN. p must not be empty.
 func Read(fd int, p []byte) (int, Errno) {
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), 0, 0, 0)
+	n, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), 0, 0, 0)
 	if e != 0 {
 		return 0, e
 	}
@@ -142,9 +145,16 @@ func Read(fd int, p []byte) (int, Errno) {
 }
 
 // Write is sendto(2) without an address and without SIGPIPE. p must not be empty.
-func Write(fd int, p []byte) (int, Errno) {
-	n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
-		unix.MSG_NOSIGNAL, 0, 0)
+func Write(fd int, p []byte) (int, Errno) { return write(fd, p, unix.MSG_NOSIGNAL) }
+
+// WriteNow is Write that does not wait, also on a socket that would.
+func WriteNow(fd int, p []byte) (int, Errno) {
+	return write(fd, p, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+}
+
+func write(fd int, p []byte, flags uintptr) (int, Errno) {
+	n, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+		flags, 0, 0)
 	if e != 0 {
 		return 0, e
 	}
@@ -153,7 +163,7 @@ func Write(fd int, p []byte) (int, Errno) {
 
 // Peek is Read that leaves the bytes where they are (MSG_PEEK).
 func Peek(fd int, p []byte) (int, Errno) {
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+	n, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
 		unix.MSG_PEEK, 0, 0)
 	if e != 0 {
 		return 0, e
@@ -163,7 +173,7 @@ func Peek(fd int, p []byte) (int, Errno) {
 
 // Close is close(2).
 func Close(fd int) Errno {
-	_, _, e := unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+	_, _, e := syscall.RawSyscall6(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0)
 	return e
 }
 
@@ -176,7 +186,7 @@ func CloseLingering(fd int) Errno {
 
 // ShutdownWrite is shutdown(SHUT_WR): a FIN, and the reading half stays.
 func ShutdownWrite(fd int) Errno {
-	_, _, e := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
+	_, _, e := syscall.RawSyscall6(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0, 0, 0, 0)
 	return e
 }
 
@@ -184,7 +194,7 @@ func ShutdownWrite(fd int) Errno {
 func SocketError(fd int) Errno {
 	var v int32
 	size := uint32(4)
-	_, _, e := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_ERROR,
+	_, _, e := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_ERROR,
 		uintptr(unsafe.Pointer(&v)), uintptr(unsafe.Pointer(&size)), 0)
 	if e != 0 {
 		return e
@@ -202,7 +212,7 @@ func (s *Sockaddr) WithPort(port uint16) Sockaddr {
 // LocalAddr is getsockname(2).
 func LocalAddr(fd int, s *Sockaddr) Errno {
 	s.len = unix.SizeofSockaddrInet6
-	_, _, e := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)),
-		uintptr(unsafe.Pointer(&s.len)))
+	_, _, e := syscall.RawSyscall6(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&s.raw)),
+		uintptr(unsafe.Pointer(&s.len)), 0, 0, 0)
 	return e
 }

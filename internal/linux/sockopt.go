@@ -3,6 +3,7 @@
 package linux
 
 import (
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -12,9 +13,45 @@ import (
 // The socket options here are one setsockopt each. ENOPROTOOPT is a kernel that does not have the option.
 
 func setInt(fd, level, option int, v int32) Errno {
-	_, _, e := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
+	_, _, e := syscall.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
 		uintptr(unsafe.Pointer(&v)), 4, 0)
 	return e
+}
+
+// SockOpt is a socket option with its value, as setsockopt takes them: for calls that are made elsewhere, see Ring.
+type SockOpt struct {
+	level, name, size uint32
+	value             [2]int32
+}
+
+func intOpt(level, name int, v int32) SockOpt {
+	return SockOpt{uint32(level), uint32(name), 4, [2]int32{v}}
+}
+
+// ReuseAddressOpt is what SetReuseAddress sets.
+func ReuseAddressOpt() SockOpt { return intOpt(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) }
+
+// ReusePortOpt is what SetReusePort sets.
+func ReusePortOpt() SockOpt { return intOpt(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }
+
+// BindAddressNoPortOpt is what SetBindAddressNoPort sets.
+func BindAddressNoPortOpt() SockOpt { return intOpt(unix.SOL_IP, ipBindAddressNoPort, 1) }
+
+// LocalPortRangeOpt is what SetLocalPortRange sets.
+func LocalPortRangeOpt(low, high int) SockOpt {
+	return intOpt(unix.SOL_IP, ipLocalPortRange, int32(uint32(high)<<16|uint32(low)))
+}
+
+// NoDelayOpt is what SetNoDelay sets.
+func NoDelayOpt() SockOpt { return intOpt(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
+
+// LingerOpt is what SetLinger sets.
+func LingerOpt(seconds int) SockOpt {
+	o := SockOpt{unix.SOL_SOCKET, unix.SO_LINGER, 8, [2]int32{1, int32(seconds)}}
+	if seconds < 0 {
+		o.value = [2]int32{}
+	}
+	return o
 }
 
 // SetReuseAddress sets SO_REUSEADDR: a listener may stand where TIME_WAIT still do, and a client may bind to such a port.
@@ -85,7 +122,7 @@ func SetLinger(fd, seconds int) Errno {
 	if seconds < 0 {
 		l = unix.Linger{}
 	}
-	_, _, e := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER,
+	_, _, e := syscall.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER,
 		uintptr(unsafe.Pointer(&l)), unsafe.Sizeof(l), 0)
 	return e
 }
@@ -125,7 +162,7 @@ func SetUserTimeout(fd int, d time.Duration) Errno {
 // SetLingerNegative sets SO_LINGER to {1, -1}, as an application does that takes -1 for the system's default.
 func SetLingerNegative(fd int) Errno {
 	l := unix.Linger{Onoff: 1, Linger: -1}
-	_, _, e := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER,
+	_, _, e := syscall.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER,
 		uintptr(unsafe.Pointer(&l)), unsafe.Sizeof(l), 0)
 	return e
 }

@@ -118,11 +118,16 @@ func (r reader) userNamespaces() Check {
 	return c
 }
 
-// ioUring names the setting where it is the reason.
+// ioUring tries what engine split does with a ring, and names the setting where one is the reason.
 func (r reader) ioUring() Check {
-	err := linux.ProbeIOUring()
-	c := probe("io_uring", err, false, "the engines epoll and blocking work without it")
-	if errors.Is(err, syscall.EPERM) {
+	err := linux.TryRing(false)
+	c := probe("io_uring", err, false, "--io epoll works without it")
+	switch {
+	case errors.Is(err, syscall.ENOMEM):
+		c.Remedy = "raise the limit on locked memory (ulimit -l); " + c.Remedy
+	case errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.ENOSYS):
+		c.Remedy = "needs Linux 6.7, built with CONFIG_IO_URING; " + c.Remedy
+	case errors.Is(err, syscall.EPERM):
 		disabled, _ := r.file("proc/sys/kernel/io_uring_disabled")
 		switch disabled {
 		case "1", "2":

@@ -30,6 +30,9 @@ func NewMeter(room int) Meter { return Meter{entries: make([]metered, 0, room)} 
 // On tells whether connections are metered at all.
 func (m *Meter) On() bool { return cap(m.entries) > 0 }
 
+// Room tells whether another connection is metered.
+func (m *Meter) Room() bool { return len(m.entries) < cap(m.entries) }
+
 // Key is a connection's place: the number of the client's address, that of the server's, and the client's port.
 func Key(source, destination int, port uint16) uint64 {
 	return uint64(source)<<40 | uint64(destination)<<16 | uint64(port)
@@ -43,6 +46,12 @@ func (m *Meter) Add(key uint64, at, written, read int64) {
 	}
 	m.entries = append(m.entries, metered{key, at, written, read})
 }
+
+// Skip notes a connection whose place is not known.
+func (m *Meter) Skip() { m.dropped++ }
+
+// Full tells that no further connection has room.
+func (m *Meter) Full() bool { return len(m.entries) == cap(m.entries) }
 
 // Merge adds another worker's connections.
 func (m *Meter) Merge(o *Meter) {
