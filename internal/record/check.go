@@ -43,6 +43,7 @@ func (t *Trial) Check() error {
 	c.canaries("canaries", t.Canaries)
 	c.relay(t.Relay)
 	c.kept(t.Kept)
+	c.callCosts("call_costs", t.CallCosts)
 	return c.err()
 }
 
@@ -147,6 +148,7 @@ func (c *checker) sideSeen(path string, s *Side, tuples int) {
 	c.seconds(path+".cpu.system_seconds", s.CPU.SystemSeconds)
 	c.seconds(path+".sampler.user_seconds", s.Sampler.UserSeconds)
 	c.seconds(path+".sampler.system_seconds", s.Sampler.SystemSeconds)
+	c.sampling(path+".sampling", s.Sampling)
 	c.limits(path, s)
 	last := math.Inf(-1)
 	for i := range s.Samples {
@@ -242,6 +244,15 @@ func (c *checker) tuple(path string, t *Tuple) {
 	c.secondsPtr(path+".rate_that_lasts", f.RateThatLasts)
 	c.countPtr(path+".exhausted_after", f.ExhaustedAfter)
 	c.secondsPtr(path+".exhausted_seconds", f.ExhaustedSeconds)
+	if h := f.PastHalf; h != nil {
+		path += ".past_half"
+		c.count(path+".after", h.After)
+		c.seconds(path+".after_seconds", h.AfterSeconds)
+		c.seconds(path+".connect_us", h.ConnectUS)
+		c.seconds(path+".per_second", h.PerSecond)
+		c.seconds(path+".full_seconds", h.FullSeconds)
+		c.oneOf(path+".fills", h.Fills, []string{"yes", "no", "maybe"})
+	}
 }
 
 // ledger leaves Unexplained alone: it is a difference and may be below zero.

@@ -22,9 +22,11 @@ func (c *checker) relay(r *Relay) {
 	// The faces share a host: what is of the host is checked with the first of them.
 	c.sideSeen("relay.client", &Side{
 		States: r.Client.States, TimeWait: r.Client.TimeWait, Samples: r.Client.Samples,
-		Sysctls: r.Sysctls, CPU: r.CPU, Sampler: r.Sampler,
+		Sysctls: r.Sysctls, CPU: r.CPU, Sampler: r.Sampler, Sampling: r.Client.Sampling,
 	}, 0)
-	c.sideSeen("relay.server", &Side{States: r.Server.States, TimeWait: r.Server.TimeWait, Samples: r.Server.Samples}, len(r.Ports))
+	c.sideSeen("relay.server", &Side{
+		States: r.Server.States, TimeWait: r.Server.TimeWait, Samples: r.Server.Samples, Sampling: r.Server.Sampling,
+	}, len(r.Ports))
 	for i := range r.Ports {
 		c.tuple(fmt.Sprintf("relay.ports[%d]", i), &r.Ports[i])
 	}

@@ -87,6 +87,7 @@ type Tried struct {
 	Try
 	Command string   `json:"command"` // what to type to repeat it alone; "" where only the claims do
 	TrialID string   `json:"trial"`   // the ID of the trial's own record; "" where it has none
+	Engine  string   `json:"engine"`  // that drove the trial's connections; "" for an assay and where there is no trial
 	Figures []Figure `json:"figures"` // an assay's
 	Texts   []string `json:"texts"`   // what an assay saw and could not count
 	Seconds float64  `json:"seconds"`

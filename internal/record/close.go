@@ -85,6 +85,8 @@ type Stand struct {
 	// WorstDeviation is the greatest difference from what was asked for, of any state at any look.
 	WorstDeviation int64   `json:"worst_deviation"`
 	HeldSeconds    float64 `json:"held_seconds"`
+	// Renewed is how often a TIME_WAIT began its minute anew by an ACK of its other end, so that it would outlast the hold.
+	Renewed int64 `json:"renewed"`
 	// Reached is when all stood as asked for the first time, in seconds from the first connection; nil where they never did.
 	Reached *float64 `json:"reached_seconds"`
 	// How tells for each state that was asked for how it is held; nil in records from before it was noted.

@@ -66,6 +66,10 @@ type Variant struct {
 	// Effective is what either side's settings were in its first counted trial; nil where no trial counted and, as are
 	// Curves, line by line but for before and after.
 	Effective SidePair[map[string]string] `json:"effective"`
+	// Engines are those that drove its counted trials, each once; EngineWhy is why the program chose the first, "" where it
+	// was asked for.
+	Engines   []string `json:"engines"`
+	EngineWhy string   `json:"engine_why"`
 	// Counted is how many trials stand behind its figures.
 	Counted int    `json:"counted"`
 	Curves  *Curve `json:"curves"` // nil where no trial counted

@@ -43,7 +43,7 @@ One JSON file per trial, schema ` + "`" + Schema + "`" + `, one per matrix of tr
 one per comparison of variants, schema ` + "`" + ComparisonSchema + "`" + `, one per reproduction of a pasted table, schema
 ` + "`" + ReproductionSchema + "`" + `, one per set of tested claims, schema ` + "`" + ClaimsSchema + "`" + `, one per incident,
 schema ` + "`" + IncidentSchema + "`" + `, one per diagnosis, schema ` + "`" + DiagnosisSchema + "`" + `, with the host that it is of,
-schema ` + "`" + HostSchema + "`" + `. Fields may be added; those below keep their names and are always there. A type that several have is told once.
+schema ` + "`" + HostSchema + "`" + `, one per benchmark, schema ` + "`" + BenchSchema + "`" + `. Fields may be added; those below keep their names and are always there. A type that several have is told once.
 What was not measured is null, and a warning or ` + "`environment.unmeasured`" + ` says why. Units stand in the names.
 `
 
@@ -55,7 +55,7 @@ func schemaPage(t *testing.T) string {
 	written := map[string]bool{}
 	for _, root := range []reflect.Type{
 		reflect.TypeFor[Trial](), reflect.TypeFor[Matrix](), reflect.TypeFor[Comparison](), reflect.TypeFor[Reproduction](),
-		reflect.TypeFor[Claims](), reflect.TypeFor[Incident](), reflect.TypeFor[Diagnosis](),
+		reflect.TypeFor[Claims](), reflect.TypeFor[Incident](), reflect.TypeFor[Diagnosis](), reflect.TypeFor[Bench](),
 	} {
 		for queue := []reflect.Type{root}; len(queue) > 0; queue = queue[1:] {
 			if typ := queue[0]; !written[typ.Name()] {

@@ -33,8 +33,10 @@ type Trial struct {
 	StartedAt   time.Time     `json:"started_at"`  // UTC
 	Command     string        `json:"command"`     // what to type to repeat it
 	Scenario    Scenario      `json:"scenario"`    // what was asked for
-	Engine      string        `json:"engine"`      // split/epoll, ...
+	Engine      string        `json:"engine"`      // split/uring, split/epoll, split/blocking, paired or net
+	EngineWhy   string        `json:"engine_why"`  // why the program chose this one; "" where it was asked for
 	Workers     SidePair[int] `json:"workers"`     // threads that drive connections, per side
+	Spread      []int         `json:"spread"`      // processors with one worker of either side each, which serves what is opened there; null: the kernel places them
 	Phases      Phases        `json:"phases"`      // how long each part took
 	Sides       Sides         `json:"sides"`       // what either side's own kernel view showed
 	Connections Connections   `json:"connections"` // the client's count
@@ -50,8 +52,12 @@ type Trial struct {
 	Restart     *Restart      `json:"restart"`     // nil where it was not tried
 	Relay       *Relay        `json:"relay"`       // nil where client and server meet directly
 	Canaries    []Canary      `json:"canaries"`    // nil where none were called
+	CallCosts   []CallCost    `json:"call_costs"`  // where time goes, by system call; nil where it was not asked for
 	Warnings    []Warning     `json:"warnings"`    // what the figures should not be trusted for
 	Environment Environment   `json:"environment"` // the machine
+
+	KernelMemory *KernelMemory   `json:"kernel_memory"` // what the kernel's caches grew by; nil where it was not asked for
+	Processes    []ProcessMemory `json:"processes"`     // the memory of this program's own; nil where it was not asked for
 }
 
 // Failure is why a trial ended early, with what the side that died said last on its standard error.
@@ -111,9 +117,11 @@ type Side struct {
 	// "Tcp.OutRsts". Only counters that exist on this kernel are here; a counter that stood still is 0.
 	Counters map[string]int64 `json:"counters"`
 	// CPU is the processor time of the side's load workers alone; Sampler that of the sampling beside it.
-	CPU     CPU     `json:"cpu"`
-	Sampler CPU     `json:"sampler"`
-	Sysctls Sysctls `json:"sysctls"`
+	CPU     CPU `json:"cpu"`
+	Sampler CPU `json:"sampler"`
+	// Sampling is nil in records from before it was noted.
+	Sampling *Sampling `json:"sampling"`
+	Sysctls  Sysctls   `json:"sysctls"`
 	// Memory is nil where no side leaves its connections open.
 	Memory *Memory `json:"memory"`
 	// Conntrack is the side's connection-tracking table; nil where nothing is tracked. Descriptors are those of the process
@@ -278,6 +286,9 @@ type Rate struct {
 type Latency struct {
 	Connect      *Quantiles `json:"connect"`
 	FromIntended *Quantiles `json:"connect_from_intended"`
+	// ConnectOneIn tells that connect() was timed on one connection in so many, which went step by step: of a chain of
+	// linked calls nobody hears when its second one returned. 1: on each. 0 in records from before it was noted.
+	ConnectOneIn int64 `json:"connect_one_in"`
 }
 
 // Quantiles are in microseconds. Histogram is HdrHistogram's V2 compressed base64 form, for exact merging.
@@ -298,7 +309,8 @@ type Tuple struct {
 	Port        int       `json:"port"`
 	Range       PortRange `json:"range"`
 	PeakInUse   *int64    `json:"peak_in_use"`
-	// PeakEven and PeakOdd are the ports in use of either parity at that peak: connect() takes one parity first.
+	// PeakEven and PeakOdd are the ports in use of either parity at the fullest look that told them apart, which may be a
+	// little short of the peak: connect() takes one parity first.
 	PeakEven *int64 `json:"peak_even"`
 	PeakOdd  *int64 `json:"peak_odd"`
 	// Successes counts the established connections of this tuple.
@@ -342,8 +354,24 @@ type Forecast struct {
 	// ExhaustedAfter is how many connections go through before the first EADDRNOTAVAIL, or the first EADDRINUSE where
 	// bind() chooses the port; nil where none is expected.
 	ExhaustedAfter *int64 `json:"exhausted_after"`
-	// ExhaustedSeconds is when; nil where none is expected or the rate is max.
+	// ExhaustedSeconds is when; nil where none is expected, or where nothing tells how fast rate max is.
 	ExhaustedSeconds *float64 `json:"exhausted_seconds"`
+	// PastHalf is what plain connect() does to that once half of the range is taken; nil where it searches for no port, where
+	// the load does not get there, or where it was not measured.
+	PastHalf *PastHalf `json:"past_half"`
+}
+
+// PastHalf is the forecast of the half-range cliff. It rests on plain connects that were measured beforehand, on this machine,
+// in a lab of their own whose range was taken up to half.
+type PastHalf struct {
+	After        int64   `json:"after"`         // ports that are taken before: half of the range
+	AfterSeconds float64 `json:"after_seconds"` // when that is
+	ConnectUS    float64 `json:"connect_us"`    // processor time of a connect() from then on, on average
+	PerSecond    float64 `json:"per_second"`    // connections that this lets through on this tuple
+	FullSeconds  float64 `json:"full_seconds"`  // when the last port would be taken, if none came back before
+	Fills        string  `json:"fills"`         // yes, no or maybe
+	Why          string  `json:"why"`           // the reason for fills, in words
+	How          string  `json:"how"`           // what was measured beforehand
 }
 
 // Bytes are the applications' own counts over all connections. Lost is what one side wrote and the other never read,

@@ -29,5 +29,7 @@ type Relay struct {
 type RelayFace struct {
 	States   SideStates `json:"states"`
 	TimeWait TimeWaits  `json:"time_wait"`
-	Samples  []Sample   `json:"samples"`
+	// Sampling is of this face alone: each has its own sampler, and its own budget. Nil in records from before it was noted.
+	Sampling *Sampling `json:"sampling"`
+	Samples  []Sample  `json:"samples"`
 }
