@@ -39,6 +39,8 @@ const (
 type Known struct {
 	Engines []string
 	IOs     []string
+	// Ring tells why a scenario's connections cannot be driven by io_uring, "" where they can. Nil: not checked.
+	Ring func(Scenario) string
 	// Close tells what is wrong with a close block, which is internal/teardown's to know. Nil: not checked.
 	Close func(Close) error
 	// Metrics are those that report/compare can get from a record.
@@ -65,6 +67,7 @@ func (s Scenario) Check(known Known) error {
 	c.closing()
 	c.closer(known)
 	c.judge(known)
+	c.sample()
 	c.goal()
 	c.link()
 	c.sysctls()
@@ -76,7 +79,11 @@ func (s Scenario) Check(known Known) error {
 	c.foreign()
 	c.kept()
 	c.relay()
+	c.blocking()
+	c.callCosts()
+	c.paired()
 	c.cause(known)
+	c.ring(known)
 	return c.problems.err()
 }
 
@@ -88,7 +95,7 @@ type checker struct {
 func (c *checker) add(path, format string, args ...any) { c.problems.add(path, format, args...) }
 
 // between wants low <= n <= high.
-func between[T ~int | ~int64](c *checker, path string, n, low, high T) {
+func between[T ~int | ~int64 | ~float64](c *checker, path string, n, low, high T) {
 	if n < low || n > high {
 		c.add(path, "%v is not possible; allowed: %v to %v", n, low, high)
 	}

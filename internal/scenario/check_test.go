@@ -12,7 +12,7 @@ import (
 )
 
 var known = Known{
-	Engines: []string{"split", "net"}, IOs: []string{"epoll", "blocking"},
+	Engines: []string{"split", "net", Paired}, IOs: []string{"auto", "uring", "epoll", "blocking"},
 	Close: func(c Close) error {
 		names := []string{"fin", "graceful", "half", "leak", "linger", "linger2", "never", "simultaneous", "unread"}
 		if name, _ := c.How.Split(); !slices.Contains(names, name) {
@@ -56,14 +56,17 @@ func TestCheckTells(t *testing.T) {
 			`name: "My test" is no name: write small letters, digits and hyphens, like port-exhaustion`,
 			func(s *Scenario) { s.Name = "My test" },
 		},
+		{"sample.budget: 0.001% is not possible; allowed: 0.01% to 100%", func(s *Scenario) { s.Sample.Budget = 0.001 }},
+		{"sample.split: 99ms is not possible; allowed: 100ms to 1h0m0s", func(s *Scenario) { s.Sample.Split = second/10 - 1000000 }},
+		{"sample.budget: 101% is not possible; allowed: 0.01% to 100%", func(s *Scenario) { s.Sample.Budget = 101 }},
 		{`title: "a\nb" is not one line of text: put what is longer into about`, func(s *Scenario) { s.Title = "a\nb" }},
 		{
 			`topology: "vteh" is not known here; did you mean veth? allowed: veth, loopback, host`,
 			func(s *Scenario) { s.Topology = "vteh" },
 		},
 		{`family: "ip6" is not known here; did you mean ipv6? allowed: ipv4, ipv6`, func(s *Scenario) { s.Family = "ip6" }},
-		{`engine: "warp" is not known here; allowed: split, net`, func(s *Scenario) { s.Engine = "warp" }},
-		{`io: "epol" is not known here; did you mean epoll? allowed: epoll, blocking`, func(s *Scenario) { s.IO = "epol" }},
+		{`engine: "warp" is not known here; allowed: split, net, paired`, func(s *Scenario) { s.Engine = "warp" }},
+		{`io: "epol" is not known here; did you mean epoll? allowed: auto, uring, epoll, blocking`, func(s *Scenario) { s.IO = "epol" }},
 		{
 			"load.rate: no rate is not possible; allowed: above 0 up to 1000000/s, or max",
 			func(s *Scenario) { s.Load.Rate = 0 },

@@ -108,6 +108,11 @@ canaries:
 cause: healthy
 judge:
   primary: failed, tw_reused
+measure:
+  call_costs: on
+sample:
+  budget: 0.5%
+  split: 5s
 `
 
 func full() Scenario {
@@ -137,8 +142,9 @@ func full() Scenario {
 			SynSent: 1, SynRecv: 2, Established: 3, FinWait1: 4, FinWait2: 5, Closing: 6, TimeWait: 7, TimeWaitOut: 11, CloseWait: 8,
 			LastAck: 9, Listen: 10,
 		},
-		Track:  Track{BothSides, On},
+		Track: Track{BothSides, On}, Measure: Measure{CallCosts: On},
 		Judge:  Judge{Primary: "failed,tw_reused"},
+		Sample: Sample{Budget: 0.5, Split: 5 * second},
 		Struck: ClientSide, Canaries: Canaries{Every: Duration(250 * time.Millisecond), Timeout: second}, Cause: "healthy",
 		Sysctl: Sysctl{
 			map[string]string{"net.ipv4.tcp_tw_reuse": "1"},
@@ -193,7 +199,7 @@ func TestParseTellsEverythingAtOnce(t *testing.T) {
 		"    net.ipv4.tcp_tw_reuse: 2",
 		"colour: blue",
 	)))
-	top := "name, title, about, topology, family, engine, io, load, client, server, relay, payload, close, link, sysctl, stand, track, judge, struck, canaries, cause"
+	top := "name, title, about, topology, family, engine, io, load, client, server, relay, payload, close, link, sysctl, stand, track, judge, sample, measure, struck, canaries, cause"
 	want := lines(
 		"my.yaml:2: topologie: no such field; did you mean topology? Allowed here: "+top,
 		"my.yaml:3: rate: no such field; did you mean load.rate? Allowed here: "+top,
@@ -250,7 +256,7 @@ func TestParseRefusesDocuments(t *testing.T) {
 		{"name: ''\n", "f:1: name: has no value"},
 		{"close: {how: ''}\n", "f:1: close.how: has no value: write one or leave it out for the default, fin"},
 		{"stand: off\n", "f:1: stand: is a group of fields, each on a line of its own and indented: syn_sent, syn_recv,"},
-		{"io:\n", "f:1: io: has no value: write one or leave it out for the default, epoll"},
+		{"io:\n", "f:1: io: has no value: write one or leave it out for the default, auto"},
 		{"server: {port: 99999999999999999999}", `f:1: server.port: "99999999999999999999" is no whole number`},
 	}
 	for _, tt := range tests {

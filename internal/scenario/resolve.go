@@ -17,7 +17,7 @@ func (s Scenario) Resolve() Scenario {
 	fill(&s.Topology, Veth)
 	fill(&s.Family, IPv4)
 	fill(&s.Engine, "split")
-	fill(&s.IO, "epoll")
+	fill(&s.IO, "auto")
 
 	fill(&s.Load.Rate, Max)
 	fill(&s.Load.Concurrency, 64)
@@ -42,6 +42,9 @@ func (s Scenario) Resolve() Scenario {
 	fill(&s.Payload.Protocol, protocolOf(s.Server.Command))
 	fill(&s.Track.Side, NoSide)
 	fill(&s.Track.Fill, Off)
+	fill(&s.Sample.Budget, defaultBudget)
+	fill(&s.Measure.CallCosts, Off)
+	fill(&s.Sample.Split, defaultSplit)
 	fill(&s.Judge.Primary, primaryOf(s.Load.Rate))
 	fill(&s.Struck, ServerSide)
 	s.Relay.settle()

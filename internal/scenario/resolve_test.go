@@ -8,7 +8,7 @@ import (
 
 func TestResolveFillsInWhatWasNotSaid(t *testing.T) {
 	want := Scenario{
-		Topology: Veth, Family: IPv4, Engine: "split", IO: "epoll",
+		Topology: Veth, Family: IPv4, Engine: "split", IO: "auto",
 		Load: Load{Rate: Max, Concurrency: 64, Stop: Stop{After: 10 * second}},
 		Client: Client{
 			Addresses: 1, Bind: Bind{Mode: BindAuto}, BindAddressNoPort: On, ReuseAddress: Off, ReusePort: Off, NoDelay: Off,
@@ -18,8 +18,9 @@ func TestResolveFillsInWhatWasNotSaid(t *testing.T) {
 		Payload: Payload{Request: 64, Response: 64, Protocol: Plain},
 		Close:   Close{Side: ClientSide, How: "fin"},
 		Track:   Track{Side: NoSide, Fill: Off},
-		Judge:   Judge{Primary: "failed,connects_per_second"},
-		Struck:  ServerSide, Canaries: Canaries{Timeout: 2 * second},
+		Judge:   Judge{Primary: "failed,connects_per_second"}, Measure: Measure{CallCosts: Off},
+		Sample: Sample{Budget: 1, Split: second},
+		Struck: ServerSide, Canaries: Canaries{Timeout: 2 * second},
 	}
 	if diff := cmp.Diff(want, Scenario{}.Resolve()); diff != "" {
 		t.Error(diff)

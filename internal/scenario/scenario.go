@@ -10,8 +10,9 @@ type Scenario struct {
 
 	Topology Topology `yaml:"topology" json:"topology"`
 	Family   Family   `yaml:"family" json:"family"`
-	Engine   string   `yaml:"engine" json:"engine"` // split: raw system calls; net: Go's standard library
-	IO       string   `yaml:"io" json:"io"`         // epoll
+	Engine   string   `yaml:"engine" json:"engine"` // split: raw system calls; net: Go's standard library; paired: both ends on one thread
+	// IO is how split waits: auto, uring, epoll, or blocking, a thread for each connection in flight.
+	IO string `yaml:"io" json:"io"`
 
 	Load    Load    `yaml:"load" json:"load"`
 	Client  Client  `yaml:"client" json:"client"`
@@ -24,6 +25,8 @@ type Scenario struct {
 	Stand   Stand   `yaml:"stand" json:"stand"`
 	Track   Track   `yaml:"track" json:"track"`
 	Judge   Judge   `yaml:"judge" json:"judge"`
+	Sample  Sample  `yaml:"sample" json:"sample"`
+	Measure Measure `yaml:"measure" json:"measure"`
 
 	// Struck is the side whose host is in trouble: canaries stand there, and a diagnosis is of it.
 	Struck   Side     `yaml:"struck" json:"struck"`
@@ -246,6 +249,12 @@ func (t Track) By(s Side) bool { return t.Side == s || t.Side == BothSides }
 type Judge struct {
 	// Primary are the metrics that decide, five at most: failed, first_exhaustion_seconds.
 	Primary List `yaml:"primary" json:"primary"`
+}
+
+// Measure asks for what is not measured unasked.
+type Measure struct {
+	// CallCosts times the system calls of one connection in 16, on either side.
+	CallCosts Switch `yaml:"call_costs" json:"call_costs"`
 }
 
 // Sysctl are settings, key to value, written in the lab before the load. Both is applied first, on a relay too, then the

@@ -100,7 +100,7 @@ func TestWithTellsEverythingAtOnce(t *testing.T) {
 			"established, fin_wait_1, fin_wait_2, closing, time_wait, time_wait_out, close_wait, last_ack, listen",
 		"--set client.requests: 0 is not possible: leave it out for the default, 1",
 		"--set time_wait.count: no such field; did you mean load.stop.time_wait? Allowed here: name, title, about, "+
-			"topology, family, engine, io, load, client, server, relay, payload, close, link, sysctl, stand, track, judge, struck, canaries, cause",
+			"topology, family, engine, io, load, client, server, relay, payload, close, link, sysctl, stand, track, judge, sample, measure, struck, canaries, cause",
 		`--set load.stop.time_wait.count: "x" is no whole number`,
 		`--set title: "\xff" is not UTF-8 text`,
 	)

@@ -22,7 +22,7 @@ type value interface {
 func newValues() []value {
 	return []value{
 		new(Rate), new(Duration), new(Size), new(PortRange), new(Linger), new(Switch), new(Bandwidth), new(Bind),
-		new(KeepAlive), new(Heartbeat),
+		new(KeepAlive), new(Heartbeat), new(Percent),
 	}
 }
 
@@ -32,6 +32,13 @@ func TestValuesRead(t *testing.T) {
 		into value
 		want any
 	}{
+		{"1%", new(Percent), Percent(1)},
+		{" 0.5 % ", new(Percent), Percent(0.5)},
+		{"2", new(Percent), Percent(2)},
+		{"0", new(Percent), None},
+		{"0%", new(Percent), None},
+		{"off", new(Percent), None},
+		{"", new(Percent), Percent(0)},
 		{"300/s", new(Rate), Rate(300)},
 		{"2.5/s", new(Rate), Rate(2.5)},
 		{" 90 / m ", new(Rate), Rate(1.5)},
@@ -92,6 +99,7 @@ func TestValuesRefuse(t *testing.T) {
 		{func() value { return new(Rate) }, []string{
 			"300", "300/h", "0/s", "-1/s", "nan/s", "inf/s", "1e-323/m", "fast",
 		}},
+		{func() value { return new(Percent) }, []string{"-1%", "nan", "inf%", "1e999", "little", "1%%", "%"}},
 		{func() value { return new(Duration) }, []string{"10", "10 seconds", ""}},
 		{func() value { return new(Size) }, []string{
 			"64", "64kb", "-1B", "9223372036854775807KiB", "8589934592GiB", "",
