@@ -43,6 +43,9 @@ type Client struct {
 
 // New makes a client for the plan; nothing is opened before Start.
 func New(plan Plan) (*Client, error) {
+	if err := plan.settleThreads(); err != nil {
+		return nil, err
+	}
 	c, err := prepare(plan)
 	if err != nil {
 		return nil, err
@@ -111,7 +114,7 @@ func (c *Client) Start(epoch int64) {
 
 func (c *Client) closeWorkers() {
 	for _, w := range c.workers {
-		w.poller.Close()
+		w.shut()
 	}
 }
 

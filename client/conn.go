@@ -3,6 +3,7 @@
 package client
 
 import (
+	"twomsl/internal/callcost"
 	"twomsl/internal/exchange"
 	"twomsl/internal/linux"
 	"twomsl/internal/tally"
@@ -16,22 +17,32 @@ type conn struct {
 	tuple      int32
 	port       uint16 // the local one, where connections are metered
 	connecting bool   // the handshake is not over
+	timed      bool   // its connect() is one of those that latencies are made of
 	called     int64  // when connect() was called
 	intended   int64
+	chain      chainState
 }
 
 // start opens the n-th connection: socket, options, bind where it is asked for, connect (the SYN).
 func (w *worker) start(n, intended int64) {
 	w.opened.Store(w.opened.Load() + 1)
+	chain, timed := w.ring.takes(w)
+	if chain {
+		w.startChain(n, intended)
+		return
+	}
 	p := &w.c.plan
 	source, dest := p.tuple(n)
 	tuple := source*len(p.Destinations) + dest
+	t := w.rec.costs.Timer(n)
+	t.Begin()
 	fd, e := linux.Socket(w.c.ipv6())
+	t.End(callcost.Socket)
 	if e != 0 {
 		w.fail(tally.Socket, tally.Errno(e))
 		return
 	}
-	if phase, e := w.prepare(fd, n, source); e != 0 {
+	if phase, e := w.prepare(fd, n, source, &t); e != 0 {
 		if phase == tally.Bind && e == linux.EADDRINUSE {
 			w.c.exhausted(tuple, linux.Nano())
 		}
@@ -41,7 +52,10 @@ func (w *worker) start(n, intended int64) {
 	}
 	called := linux.Nano()
 	w.rec.started(called, intended, p.Rate)
-	if e := linux.Connect(fd, &w.c.dests[dest]); e != 0 && e != linux.EINPROGRESS {
+	t.Begin()
+	e = linux.Connect(fd, &w.c.dests[dest])
+	t.End(callcost.Connect)
+	if e != 0 && e != linux.EINPROGRESS {
 		if e == linux.EADDRNOTAVAIL {
 			w.c.exhausted(tuple, linux.Nano())
 		}
@@ -53,15 +67,19 @@ func (w *worker) start(n, intended int64) {
 	c := &w.conns[i]
 	c.Begin(fd, 0)
 	c.Number, c.tuple, c.port, c.connecting = n, int32(tuple), 0, true
-	c.called, c.intended = called, intended
+	c.called, c.intended, c.timed, c.Timer, c.chain = called, intended, timed, t, chainState{}
+	c.Timer.Opened()
 	w.watch(i)
 }
 
 // prepare sets what the plan asks of the socket before connect().
-func (w *worker) prepare(fd int, n int64, source int) (tally.Phase, linux.Errno) {
+func (w *worker) prepare(fd int, n int64, source int, t *callcost.Timer) (tally.Phase, linux.Errno) {
 	p := &w.c.plan
 	for i := range w.c.options {
-		if e := w.c.options[i].Set(fd, p); e != 0 {
+		t.Begin()
+		e := w.c.options[i].Set(fd, p)
+		t.End(callcost.Option)
+		if e != 0 {
 			return tally.Option, e
 		}
 	}
@@ -74,7 +92,10 @@ func (w *worker) prepare(fd int, n int64, source int) (tally.Phase, linux.Errno)
 		with := sa.WithPort(p.port(n))
 		sa = &with
 	}
-	return tally.Bind, linux.Bind(fd, sa)
+	t.Begin()
+	e := linux.Bind(fd, sa)
+	t.End(callcost.Bind)
+	return tally.Bind, e
 }
 
 // watch tries the first write and waits for all that comes after. Over loopback and veth the handshake is over when
@@ -85,10 +106,13 @@ func (w *worker) watch(i int32) {
 	if w.c.plan.Silent || w.established(i) {
 		w.carryOn(i, false)
 	}
-	if c.generation != generation { // it has ended
+	if c.generation != generation || w.poller == nil { // it has ended; or it is looked at by hand
 		return
 	}
-	if e := w.poller.AddConnection(int(c.FD), uint64(generation)<<32|uint64(uint32(i))); e != 0 {
+	c.Timer.Begin()
+	e := w.poller.AddConnection(int(c.FD), uint64(generation)<<32|uint64(uint32(i)))
+	c.Timer.End(callcost.Watch)
+	if e != 0 {
 		w.end(i, tally.Option, tally.Errno(e))
 	}
 }
@@ -153,8 +177,9 @@ func (w *worker) established(i int32) bool {
 
 func (w *worker) connected(c *conn, now int64) {
 	c.connecting = false
-	w.rec.connected(c, now, w.c.plan.Rate, w.c.firstExhaustion[c.tuple].Load(), w.c.plan.Socket.FastOpen)
-	if w.rec.meter.On() {
+	timed := !w.c.plan.Socket.FastOpen && c.timed
+	w.rec.connected(c, now, w.c.plan.Rate, w.c.firstExhaustion[c.tuple].Load(), timed)
+	if w.rec.meter.Room() {
 		c.port = w.localPort(c)
 	}
 }

@@ -2,7 +2,10 @@
 
 package client
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Engine is what drives the opening side of one run. Its methods are safe for use by several goroutines.
 type Engine interface {
@@ -30,6 +33,9 @@ var Engines = []string{"split", "net"}
 
 // Open makes the engine that the plan names; nothing is opened before Start.
 func Open(plan Plan) (Engine, error) {
+	if name, io, whole := strings.Cut(plan.Engine, "/"); whole { // as records name it
+		plan.Engine, plan.IO = name, io
+	}
 	switch plan.Engine {
 	case "", "split":
 		return opened(New(plan))

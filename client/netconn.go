@@ -148,7 +148,7 @@ func (e *netEngine) connected(c *conn, tcp *net.TCPConn, now int64) {
 	c.port = addrPort(tcp.LocalAddr()).Port()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.w.rec.connected(c, now, e.plan.Rate, e.firstExhaustion[c.tuple].Load(), e.plan.Socket.FastOpen)
+	e.w.rec.connected(c, now, e.plan.Rate, e.firstExhaustion[c.tuple].Load(), !e.plan.Socket.FastOpen)
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

@@ -13,11 +13,13 @@ var options = []linux.Option[Plan]{
 		Name: "SO_REUSEADDR", Since: "1.0",
 		Asked: func(p *Plan) bool { return p.Socket.ReuseAddress },
 		Set:   func(fd int, _ *Plan) linux.Errno { return linux.SetReuseAddress(fd) },
+		Value: func(*Plan) linux.SockOpt { return linux.ReuseAddressOpt() },
 	},
 	{
 		Name: "SO_REUSEPORT", Since: "3.9",
 		Asked: func(p *Plan) bool { return p.Socket.ReusePort },
 		Set:   func(fd int, _ *Plan) linux.Errno { return linux.SetReusePort(fd) },
+		Value: func(*Plan) linux.SockOpt { return linux.ReusePortOpt() },
 	},
 	{
 		Name: "IP_LOCAL_PORT_RANGE", Since: "6.3",
@@ -25,16 +27,21 @@ var options = []linux.Option[Plan]{
 		Set: func(fd int, p *Plan) linux.Errno {
 			return linux.SetLocalPortRange(fd, p.Socket.PortRange.Low, p.Socket.PortRange.High)
 		},
+		Value: func(p *Plan) linux.SockOpt {
+			return linux.LocalPortRangeOpt(p.Socket.PortRange.Low, p.Socket.PortRange.High)
+		},
 	},
 	{
 		Name: "IP_BIND_ADDRESS_NO_PORT", Since: "4.2",
 		Asked: func(p *Plan) bool { address, port := p.binds(); return address && !port && p.Socket.BindNoPort },
 		Set:   func(fd int, _ *Plan) linux.Errno { return linux.SetBindAddressNoPort(fd) },
+		Value: func(*Plan) linux.SockOpt { return linux.BindAddressNoPortOpt() },
 	},
 	{
 		Name: "TCP_NODELAY", Since: "1.0",
 		Asked: func(p *Plan) bool { return p.Socket.NoDelay },
 		Set:   func(fd int, _ *Plan) linux.Errno { return linux.SetNoDelay(fd) },
+		Value: func(*Plan) linux.SockOpt { return linux.NoDelayOpt() },
 	},
 	{
 		Name: "TCP_FASTOPEN_CONNECT", Since: "4.11",

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"twomsl/internal/callcost"
 	"twomsl/internal/linux"
 	"twomsl/internal/linux/nstest"
 	"twomsl/internal/scenario"
@@ -82,7 +83,7 @@ func setOn(t *testing.T, at netip.Addr, s Socket) map[string]string {
 		t.Fatal(e)
 	}
 	defer linux.Close(fd)
-	if phase, e := c.workers[0].prepare(fd, 0, 0); e != 0 {
+	if phase, e := c.workers[0].prepare(fd, 0, 0, &callcost.Timer{}); e != 0 {
 		t.Fatal(phase, e)
 	}
 	got := map[string]string{}
@@ -163,7 +164,7 @@ func boundTo(t *testing.T, plan Plan) netip.AddrPort {
 		t.Fatal(e)
 	}
 	defer linux.Close(fd)
-	if phase, e := c.workers[0].prepare(fd, 1, 0); e != 0 {
+	if phase, e := c.workers[0].prepare(fd, 1, 0, &callcost.Timer{}); e != 0 {
 		t.Fatal(phase, e)
 	}
 	var local linux.Sockaddr

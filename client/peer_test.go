@@ -62,7 +62,8 @@ func waitForEnd(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 func newClient(t *testing.T, plan client.Plan) client.Engine {
 	t.Helper()
 	pairtest.ClientPlan(&plan)
-	pairtest.Procs(t, plan.Workers)
+	pairtest.Procs(t, max(plan.Workers, min(plan.Concurrency, client.MostThreads)))
+	pairtest.Chained(t, &plan)
 	c, err := client.Open(plan)
 	if err != nil {
 		t.Fatal(err)

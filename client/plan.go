@@ -20,6 +20,7 @@ import (
 // Plan is all that the client needs to know of a run.
 type Plan struct {
 	Engine string `json:"engine"` // split or net; "" is split
+	IO     string `json:"io"`     // how engine split waits: epoll, uring or blocking
 	// Sources are bound in turn where there are several; with one, the kernel chooses it, unless Socket.Bind says so.
 	Sources      []netip.Addr     `json:"sources"`
 	Destinations []netip.AddrPort `json:"destinations"`
@@ -45,8 +46,12 @@ type Plan struct {
 	LeavesTimeWait bool  `json:"leaves_time_wait"`
 	Meter          int   `json:"meter"` // connections whose bytes are remembered one by one
 	CPUs           []int `json:"cpus"`
+	// Spread are processors, one for each worker, which stays on its own; without it all workers may use all of CPUs.
+	Spread []int `json:"spread"`
 	// Answers tells that connections that stay open say back what they hear.
 	Answers bool `json:"answers"`
+	// CallCosts asks for the times of the system calls of one connection in callcost.OneIn.
+	CallCosts bool `json:"call_costs"`
 }
 
 // Socket is what each socket is given before connect().
@@ -61,12 +66,23 @@ type Socket struct {
 	KeepAlive    scenario.KeepAlive `json:"keep_alive"`
 }
 
+// processors are those that a worker may run on; any where there are none.
+func (p *Plan) processors(worker int64) []int {
+	if len(p.Spread) > 0 {
+		return p.Spread[worker%int64(len(p.Spread)):][:1]
+	}
+	return p.CPUs
+}
+
 // Tuples gives how many (source, destination, port) there are: each with its own ports.
 func (p *Plan) Tuples() int { return len(p.Sources) * len(p.Destinations) }
 
 // tuple gives the n-th connection's source and destination: sources change fastest.
 func (p *Plan) tuple(n int64) (source, destination int) {
 	s, d := int64(len(p.Sources)), int64(len(p.Destinations))
+	if s*d == 1 {
+		return 0, 0 // no division for every connection
+	}
 	return int(n % s), int(n / s % d)
 }
 

@@ -29,22 +29,28 @@ func TestNetNSEveryPortIsUsedBeforeTheFirstExhaustion(t *testing.T) {
 	nstest.Sysctl(t, "ipv4/tcp_rfc1337", "1")
 	nstest.Sysctl(t, "ipv4/ip_local_port_range", "20000 60999") // what a socket asks for must lie in it
 	port := uint16(5000)                                        // a fresh tuple each round
-	for _, workers := range []int{1, 4} {
-		for _, sources := range [][]netip.Addr{{loopback}, {loopback, netip.MustParseAddr("127.0.0.2")}} {
-			for round := range rounds {
-				port++
-				t.Run(fmt.Sprintf("%d workers, %d sources, round %d", workers, len(sources), round), func(t *testing.T) {
-					exhaust(t, workers, sources, netip.AddrPortFrom(loopback, port))
-				})
-			}
+	for _, engine := range []string{"split", "split/uring"} {
+		for _, workers := range []int{1, 4} {
+			everyPortIsUsed(t, engine, workers, &port)
 		}
 	}
 }
 
-func exhaust(t *testing.T, workers int, sources []netip.Addr, to netip.AddrPort) {
+func everyPortIsUsed(t *testing.T, engine string, workers int, port *uint16) {
+	for _, sources := range [][]netip.Addr{{loopback}, {loopback, netip.MustParseAddr("127.0.0.2")}} {
+		for round := range rounds {
+			*port++
+			t.Run(fmt.Sprintf("%s, %d workers, %d sources, round %d", engine, workers, len(sources), round), func(t *testing.T) {
+				exhaust(t, engine, workers, sources, netip.AddrPortFrom(loopback, *port))
+			})
+		}
+	}
+}
+
+func exhaust(t *testing.T, engine string, workers int, sources []netip.Addr, to netip.AddrPort) {
 	pairtest.Descriptors(t)
 	const attempts = 3 * ports * 2
-	c, srv := pairtest.New(t, pairtest.Options{Client: client.Plan{
+	c, srv := pairtest.New(t, pairtest.Options{Engine: engine, Client: client.Plan{
 		Destinations: []netip.AddrPort{to}, Sources: sources, Workers: workers, Connections: attempts,
 		Socket: client.Socket{PortRange: scenario.PortRange{Low: 20000, High: 20000 + ports - 1}, BindNoPort: true},
 	}}).Run()
@@ -101,5 +107,5 @@ func TestNetNSPortRangeOnIPv6(t *testing.T) {
 	}
 	nstest.Sysctl(t, "ipv4/tcp_tw_reuse", "0")
 	nstest.Sysctl(t, "ipv4/ip_local_port_range", "20000 60999")
-	exhaust(t, 2, []netip.Addr{netip.IPv6Loopback()}, netip.AddrPortFrom(netip.IPv6Loopback(), 5001))
+	exhaust(t, "split/uring", 2, []netip.Addr{netip.IPv6Loopback()}, netip.AddrPortFrom(netip.IPv6Loopback(), 5001))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"twomsl/internal/callcost"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/internal/tally"
@@ -28,6 +29,7 @@ const lateAfter = int64(time.Millisecond)
 type recorder struct {
 	tally              tally.Tally
 	closes             tally.Closes
+	costs              *callcost.Recorder // nil where no call is timed
 	connect            *hdrhistogram.Histogram
 	fromIntended       *hdrhistogram.Histogram
 	meter              tally.Meter
@@ -61,6 +63,7 @@ func newRecorder(p *Plan) recorder {
 		fromIntended: hdrhistogram.New(leastUS, mostUS, figures),
 		tuples:       make([]tupleCount, p.Tuples()),
 		meter:        tally.NewMeter(p.Meter / max(1, p.Workers)),
+		costs:        callcost.New(p.CallCosts),
 	}
 }
 
@@ -70,12 +73,13 @@ func (r *recorder) started(called, intended int64, rate scenario.Rate) {
 	}
 }
 
-// connected counts a handshake that is over. With TCP_FASTOPEN_CONNECT nobody is told when that is: it is not timed.
-func (r *recorder) connected(c *conn, now int64, rate scenario.Rate, firstExhaustion int64, fastOpen bool) {
-	if !fastOpen {
+// connected counts a handshake that is over. With TCP_FASTOPEN_CONNECT, and in a chain, nobody is told when that is: it
+// is not timed.
+func (r *recorder) connected(c *conn, now int64, rate scenario.Rate, firstExhaustion int64, timed bool) {
+	if timed {
 		observe(r.connect, now-c.called)
 	}
-	if rate != scenario.Max && !fastOpen {
+	if rate != scenario.Max && timed {
 		observe(r.fromIntended, now-c.intended)
 	}
 	t := &r.tuples[c.tuple]
@@ -116,8 +120,10 @@ type Result struct {
 	FirstCloses int64            `json:"first_closes"`
 	CPU         record.CPU       `json:"cpu"`
 	// HiddenRetries is how many connect() a library called on top; nil where the engine makes its calls itself.
-	HiddenRetries *int64       `json:"hidden_retries"`
-	ClosesByTime  tally.Closes `json:"-"`
+	HiddenRetries *int64 `json:"hidden_retries"`
+	// Costs are the times of system calls; nil where they were not asked for.
+	Costs        *callcost.Costs `json:"costs"`
+	ClosesByTime tally.Closes    `json:"-"`
 }
 
 // TupleResult is one tuple's share, in the order of Plan's tuples: source by source, each with all destinations.
@@ -146,9 +152,11 @@ func (c *Client) Result() (Result, error) {
 	res.NotStarted = c.notStarted(end)
 	res.LoadSeconds = max(0, time.Duration(max(end, total.lastEnd)-c.epoch).Seconds())
 	var err error
+	res.Costs = total.costs.Costs()
 	if res.Latency.Connect, err = quantiles(total.connect); err != nil {
 		return res, err
 	}
+	res.Latency.ConnectOneIn = c.connectOneIn()
 	if c.plan.Rate != scenario.Max {
 		res.Latency.FromIntended, err = quantiles(total.fromIntended)
 	}
@@ -218,6 +226,7 @@ func (r *recorder) takeBack(tuple int32, first int64) int64 {
 func (r *recorder) merge(o *recorder) {
 	r.tally.Merge(&o.tally)
 	r.closes.Merge(&o.closes)
+	r.costs.Merge(o.costs)
 	r.connect.Merge(o.connect)
 	r.fromIntended.Merge(o.fromIntended)
 	r.meter.Merge(&o.meter)

@@ -84,13 +84,13 @@ func TestSuccessesAfterTheFirstExhaustionAreTakenBack(t *testing.T) {
 	c.firstExhaustion[1].Store(math.MaxInt64)
 	rec := &c.workers[0].rec
 	for called := range int64(100) {
-		rec.connected(&conn{tuple: int32(called % 2), called: called}, called, scenario.Max, math.MaxInt64, false)
+		rec.connected(&conn{tuple: int32(called % 2), called: called}, called, scenario.Max, math.MaxInt64, true)
 	}
 	c.exhausted(0, 50)
 	c.exhausted(0, 40) // the earliest counts, in whatever order they are told
 	c.exhausted(0, 60)
 	for called := range int64(3 * len(rec.recent)) { // those known to come later push nothing out of memory
-		rec.connected(&conn{tuple: 0, called: 41 + called}, 41, scenario.Max, c.firstExhaustion[0].Load(), false)
+		rec.connected(&conn{tuple: 0, called: 41 + called}, 41, scenario.Max, c.firstExhaustion[0].Load(), true)
 	}
 	res := c.tupleResults()
 	before, at := int64(20), 40e-9

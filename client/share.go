@@ -8,6 +8,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"twomsl/internal/callcost"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/internal/tally"
@@ -62,6 +63,9 @@ func Merge(parts []Result, later []time.Duration) (Result, error) {
 	}
 	whole.Meter = m.meter.Pack()
 	var err error
+	if whole.Costs, err = callcost.MergeCosts(m.costs...); err != nil {
+		return whole, err
+	}
 	if whole.Latency.Connect, err = m.connect.quantiles(); m.err == nil {
 		m.err = err
 	}
@@ -74,6 +78,7 @@ func Merge(parts []Result, later []time.Duration) (Result, error) {
 // merger gathers what has to be unpacked first.
 type merger struct {
 	meter                 tally.Meter
+	costs                 []*callcost.Costs
 	connect, fromIntended mergedLatency
 	err                   error
 }
@@ -99,6 +104,7 @@ func (m *merger) add(whole, p *Result, later float64) {
 	for t := range p.Tuples {
 		whole.Tuples[t].add(&p.Tuples[t], later)
 	}
+	m.costs = append(m.costs, p.Costs)
 	m.note(m.connect.add(p.Latency.Connect))
 	m.note(m.fromIntended.add(p.Latency.FromIntended))
 	meter, err := tally.Unpack(p.Meter)

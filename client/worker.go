@@ -43,6 +43,7 @@ type worker struct {
 	rec    recorder
 	talk   exchange.Worker
 	local  linux.Sockaddr
+	ring   *ring   // nil: every connection runs step by step
 	kept   []int32 // descriptors of connections that stay open
 	passed int64   // the gate as it was last looked at
 	looked int64   // when steps with a time limit of their own were last looked after
@@ -54,16 +55,33 @@ type worker struct {
 }
 
 func newWorker(c *Client, id int) (*worker, error) {
-	p, e := linux.OpenPoller()
-	if e != 0 {
-		return nil, fmt.Errorf("client worker %d: epoll_create1: %w", id, e)
+	var p *linux.Poller
+	if !c.plan.blocks() {
+		var e linux.Errno
+		if p, e = linux.OpenPoller(); e != 0 {
+			return nil, fmt.Errorf("client worker %d: epoll_create1: %w", id, e)
+		}
 	}
+	w := layOutWorker(c, id)
+	w.poller = p
+	if c.plan.chained() {
+		var err error
+		if w.ring, err = newRing(c, len(w.conns)); err != nil {
+			w.shut()
+			return nil, fmt.Errorf("client worker %d: %w", id, err)
+		}
+	}
+	return w, nil
+}
+
+// layOutWorker makes all of a worker but its poller.
+func layOutWorker(c *Client, id int) *worker {
 	slots := c.plan.Concurrency / c.plan.Workers
 	if id < c.plan.Concurrency%c.plan.Workers {
 		slots++
 	}
 	w := &worker{
-		c: c, id: int64(id), poller: p, conns: make([]conn, slots), oldest: none, newest: none,
+		c: c, id: int64(id), conns: make([]conn, slots), oldest: none, newest: none,
 		next: int64(id), rec: newRecorder(&c.plan),
 	}
 	w.talk = exchange.Worker{
@@ -73,19 +91,37 @@ func newWorker(c *Client, id int) (*worker, error) {
 		w.conns[i].next = int32(i) + 1
 	}
 	w.conns[slots-1].next = none
-	return w, nil
+	return w
+}
+
+// shut frees what the worker waits with.
+func (w *worker) shut() {
+	if w.poller != nil {
+		w.poller.Close()
+	}
+	if w.ring != nil {
+		w.ring.close()
+	}
 }
 
 // run is the worker's whole life.
 func (w *worker) run() {
 	runtime.LockOSThread() // never unlocked: a thread that may be pinned ends with its worker
-	if err := linux.PinThread(w.c.plan.CPUs); err != nil {
+	if err := linux.PinThread(w.c.plan.processors(w.id)); err != nil {
+		w.c.fail(fmt.Errorf("client worker %d: %w", w.id, err))
+		return
+	}
+	if err := w.enable(); err != nil {
 		w.c.fail(fmt.Errorf("client worker %d: %w", w.id, err))
 		return
 	}
 	w.epoch = w.c.epoch
 	user, system := linux.ThreadCPU()
-	w.loop()
+	if w.c.plan.blocks() {
+		w.block()
+	} else {
+		w.loop()
+	}
 	u, s := linux.ThreadCPU()
 	w.rec.cpuUser, w.rec.cpuSystem = u-user, s-system
 }
@@ -97,13 +133,9 @@ func (w *worker) loop() {
 		if w.over(now) {
 			break
 		}
-		n, e := w.poller.Wait(w.patience(now))
-		if e != 0 {
-			w.c.fail(fmt.Errorf("client worker %d: epoll_pwait: %w", w.id, e))
+		if err := w.wait(w.patience(now)); err != nil {
+			w.c.fail(fmt.Errorf("client worker %d: %w", w.id, err))
 			break
-		}
-		for i := range n {
-			w.ready(w.poller.Event(i))
 		}
 		now = linux.Nano()
 		w.expire(now)
@@ -111,6 +143,25 @@ func (w *worker) loop() {
 	}
 	w.rec.lastEnd = linux.Nano()
 	w.giveUp()
+}
+
+// wait carries on what is ready, and waits for that where nothing is.
+func (w *worker) wait(limit time.Duration) error {
+	if w.ring != nil {
+		return w.turn(limit)
+	}
+	return w.poll(limit)
+}
+
+func (w *worker) poll(limit time.Duration) error {
+	n, e := w.poller.Wait(limit)
+	if e != 0 {
+		return fmt.Errorf("epoll_pwait: %w", e)
+	}
+	for i := range n {
+		w.ready(w.poller.Event(i))
+	}
+	return nil
 }
 
 // launch starts the connections that are due.
@@ -131,7 +182,11 @@ func (w *worker) launch(now int64) {
 		if w.free == none || intended > now || intended >= w.c.deadline() || now >= w.c.deadline() {
 			return
 		}
-		w.start(w.next, intended)
+		if w.c.plan.blocks() {
+			w.begin(w.next, intended)
+		} else {
+			w.start(w.next, intended)
+		}
 		w.next += int64(w.c.plan.Workers)
 	}
 }
@@ -191,16 +246,22 @@ func (w *worker) patience(now int64) time.Duration {
 
 // expire gives up connections that take too long; the oldest start is looked at first.
 func (w *worker) expire(now int64) {
-	for w.oldest != none {
-		c := &w.conns[w.oldest]
+	for i := w.oldest; i != none; {
+		c, next := &w.conns[i], w.conns[i].next
 		if now-c.called < int64(w.c.plan.Timeout) {
 			return
+		}
+		if c.chain.is {
+			w.cancel(i, now)
+			i = next
+			continue
 		}
 		phase := tally.Connect
 		if !c.connecting {
 			phase = c.Phase()
 		}
-		w.end(w.oldest, phase, tally.GaveUp)
+		w.end(i, phase, tally.GaveUp)
+		i = next
 	}
 }
 
@@ -228,9 +289,12 @@ func (w *worker) lookAfter(now int64) {
 
 // giveUp closes what is still open when the run is over: those connections are unfinished, neither ok nor failed.
 func (w *worker) giveUp() {
+	w.giveUpChains()
 	for w.oldest != none {
 		w.rec.unfinished++
-		linux.Close(int(w.conns[w.oldest].FD))
+		if c := &w.conns[w.oldest]; !c.chain.is { // a chain's goes with its ring
+			linux.Close(int(c.FD))
+		}
 		w.release(w.oldest)
 	}
 }
@@ -254,7 +318,11 @@ func (w *worker) take() int32 {
 // release gives a slot back; the connection's bytes are final then.
 func (w *worker) release(i int32) {
 	c := &w.conns[i]
-	if !c.connecting && w.rec.meter.On() {
+	switch {
+	case c.connecting || !w.rec.meter.On():
+	case c.chain.is:
+		w.rec.meter.Skip() // its port is not known
+	default:
 		d := int32(len(w.c.plan.Destinations))
 		w.rec.meter.Add(tally.Key(int(c.tuple/d), int(c.tuple%d), c.port), c.called, c.Written, c.Read)
 	}

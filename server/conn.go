@@ -18,6 +18,10 @@ type conn struct {
 	accepted   int64
 	beat       int64 // when the next heartbeat is due
 	asked      int64 // when the heartbeat went out that has no answer yet; 0: none
+
+	// In a ring: its listener, whether what is under way stands behind a write, and whether it was asked to end.
+	listener       int32
+	says, canceled bool
 }
 
 // ready carries a connection on as far as it goes without waiting.
@@ -27,6 +31,7 @@ func (w *worker) ready(ev linux.Event) {
 	switch {
 	case c.generation&0x7fffffff != uint32(ev.Data>>32):
 	case c.live:
+		c.Ended = ev.Ended()
 		w.settle(fd, w.talk.Advance(&c.Conn, ev.Readable()))
 	case c.kept && w.s.idle[c.Script()] && ev.Readable():
 		w.hear(fd)
@@ -44,7 +49,7 @@ func (w *worker) settle(fd int, r exchange.Result) {
 		return
 	}
 	if c.ClosedAt != 0 && w.s.leaves[c.Script()] {
-		w.rec.closedFirst(c.tuple, c.ClosedAt-w.s.epoch.Load())
+		w.closedFirst(c)
 	}
 	w.leave(c)
 	c.kept = r == exchange.Kept
@@ -56,6 +61,16 @@ func (w *worker) settle(fd int, r exchange.Result) {
 	if c.kept && w.s.idle[c.Script()] {
 		w.keep(fd)
 	}
+}
+
+func (w *worker) closedFirst(c *conn) {
+	at := c.ClosedAt - w.s.epoch.Load()
+	if w.one.noted != 0 { // and remembered by then, see closing
+		w.one.noted = 0
+		w.rec.closes.Add(at)
+		return
+	}
+	w.rec.closedFirst(c.tuple, at)
 }
 
 // leave ends a connection's way through its script; its bytes are final then.

@@ -46,7 +46,8 @@ func serve(t *testing.T, plan server.Plan) (server.Engine, netip.AddrPort) {
 	c := client.Plan{Destinations: plan.Listen}
 	pairtest.ClientPlan(&c)
 	pairtest.ServerPlan(&plan, &c)
-	pairtest.Procs(t, plan.Workers)
+	pairtest.Procs(t, plan.Threads())
+	pairtest.Served(t, &plan)
 	s, err := server.Open(plan)
 	if err != nil {
 		t.Fatal(err)

@@ -128,10 +128,10 @@ func (e *netEngine) pause(d time.Duration) {
 // take sees a tuple come.
 func (e *netEngine) take(tcp *net.TCPConn, listener int, at int64) (tuple int64, script int) {
 	from, _ := tcp.RemoteAddr().(*net.TCPAddr)
-	tuple, script = e.w.tuple(from.AddrPort(), listener)
 	e.w.opened.Add(1)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	tuple, script = e.w.tuple(from.AddrPort(), listener)
 	e.w.rec.accepted(tuple, at-e.epoch.Load())
 	return tuple, script
 }

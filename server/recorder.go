@@ -3,8 +3,10 @@
 package server
 
 import (
+	"sync/atomic"
 	"time"
 
+	"twomsl/internal/callcost"
 	"twomsl/internal/linux"
 	"twomsl/internal/record"
 	"twomsl/internal/tally"
@@ -12,7 +14,7 @@ import (
 
 // closeTimes is, by client port, when this side last closed first, in milliseconds from the start of the load plus one;
 // 0: never.
-type closeTimes [1 << 16]uint32
+type closeTimes [1 << 16]atomic.Uint32
 
 // recorder is one worker's memory of a run; all of it is allocated before the run, but closeTimes with an address's first
 // close.
@@ -23,11 +25,13 @@ type recorder struct {
 	unfinished int64
 	lifeLeast  int64
 	lifeMost   int64
-	// lastClose tells, by listener and client address, what became of a TIME_WAIT when its tuple comes back.
-	lastClose  []*closeTimes
-	replaced   int64 // came back within the shortest life: the TIME_WAIT was given up for it
-	expired    int64 // came back after the longest life
-	uncertain  int64 // in between
+	// lastClose tells, by listener and client address, what became of a TIME_WAIT when its tuple comes back. Workers that
+	// share a listener share it: who accepts a tuple need not be who closed it.
+	lastClose  []atomic.Pointer[closeTimes]
+	costs      *callcost.Recorder // nil where no call is timed
+	replaced   int64              // came back within the shortest life: the TIME_WAIT was given up for it
+	expired    int64              // came back after the longest life
+	uncertain  int64              // in between
 	cpuUser    time.Duration
 	cpuSystem  time.Duration
 	foreigners int64 // from addresses that the plan does not know
@@ -36,8 +40,9 @@ type recorder struct {
 
 func newRecorder(p *Plan) recorder {
 	return recorder{
-		closes: tally.NewCloses(p.Length.Std()), lastClose: make([]*closeTimes, len(p.Listen)*len(p.Sources)),
+		closes: tally.NewCloses(p.Length.Std()), lastClose: make([]atomic.Pointer[closeTimes], len(p.Listen)*len(p.Sources)),
 		meter:     tally.NewMeter(p.Meter / max(1, p.Workers)),
+		costs:     callcost.New(p.CallCosts),
 		lifeLeast: int64(p.LifeLeast), lifeMost: int64(p.LifeMost),
 	}
 }
@@ -52,11 +57,15 @@ func (r *recorder) accepted(tuple int64, at int64) {
 		return
 	}
 	block, port := split(tuple)
-	times := r.lastClose[block]
-	if times == nil || times[port] == 0 {
+	times := r.lastClose[block].Load()
+	if times == nil {
 		return
 	}
-	switch r.fate(times[port], at) {
+	closed := times[port].Load()
+	if closed == 0 {
+		return
+	}
+	switch r.fate(closed, at) {
 	case standing:
 		r.replaced++
 	case expired:
@@ -64,7 +73,7 @@ func (r *recorder) accepted(tuple int64, at int64) {
 	case uncertain:
 		r.uncertain++
 	}
-	times[port] = 0
+	times[port].Store(0)
 }
 
 // fate is what has become of a TIME_WAIT by its age.
@@ -99,10 +108,12 @@ func (r *recorder) remember(tuple int64, at int64) {
 		return
 	}
 	block, port := split(tuple)
-	if r.lastClose[block] == nil {
-		r.lastClose[block] = new(closeTimes)
+	times := r.lastClose[block].Load()
+	if times == nil {
+		r.lastClose[block].CompareAndSwap(nil, new(closeTimes))
+		times = r.lastClose[block].Load()
 	}
-	r.lastClose[block][port] = stamp(at)
+	times[port].Store(stamp(at))
 }
 
 // forget takes back what remember noted, unless the tuple has come back since.
@@ -111,8 +122,8 @@ func (r *recorder) forget(tuple int64, at int64) {
 		return
 	}
 	block, port := split(tuple)
-	if times := r.lastClose[block]; times != nil && times[port] == stamp(at) {
-		times[port] = 0
+	if times := r.lastClose[block].Load(); times != nil {
+		times[port].CompareAndSwap(stamp(at), 0)
 	}
 }
 
@@ -139,6 +150,8 @@ type Result struct {
 	Foreigners int64      `json:"foreigners"`
 	CPU        record.CPU `json:"cpu"`
 	Kept       Kept       `json:"kept"`
+	// Costs are the times of system calls; nil where they were not asked for.
+	Costs *callcost.Costs `json:"costs"`
 }
 
 // Result merges the workers' recorders, with the ages of TIME_WAIT as they are at the time given (CLOCK_MONOTONIC, ns).
@@ -146,8 +159,9 @@ type Result struct {
 func (s *Server) Result(at int64) Result {
 	var t tally.Tally
 	var m tally.Meter
+	costs := callcost.New(s.plan.CallCosts)
 	res := Result{Progress: s.Progress()}
-	for _, w := range s.workers {
+	for i, w := range s.workers {
 		r := &w.rec
 		t.Merge(&r.tally)
 		res.Unfinished += r.unfinished
@@ -164,8 +178,12 @@ func (s *Server) Result(at int64) Result {
 		res.Kept.merge(&r.kept)
 		res.CPU.UserSeconds += r.cpuUser.Seconds()
 		res.CPU.SystemSeconds += r.cpuSystem.Seconds()
-		r.age(at-s.epoch.Load(), &res)
+		if i == 0 || !s.shared {
+			r.age(at-s.epoch.Load(), &res)
+		}
+		costs.Merge(r.costs)
 	}
+	res.Costs = costs.Costs()
 	res.Meter = m.Pack()
 	res.Outcomes = t.Outcomes("server", res.Progress.OK)
 	return res
@@ -173,11 +191,13 @@ func (s *Server) Result(at int64) Result {
 
 // age sorts the TIME_WAIT that nobody came back for.
 func (r *recorder) age(at int64, res *Result) {
-	for _, times := range r.lastClose {
+	for i := range r.lastClose {
+		times := r.lastClose[i].Load()
 		if times == nil {
 			continue
 		}
-		for _, closed := range times {
+		for port := range times {
+			closed := times[port].Load()
 			if closed == 0 {
 				continue
 			}

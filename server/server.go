@@ -24,6 +24,7 @@ import (
 // Plan is all that the server needs to know of a run.
 type Plan struct {
 	Engine  string           `json:"engine"` // split or net; "" is split
+	IO      string           `json:"io"`     // how engine split waits: epoll, uring or blocking
 	Listen  []netip.AddrPort `json:"listen"`
 	Socket  Socket           `json:"socket"`
 	Backlog int              `json:"backlog"`
@@ -48,6 +49,11 @@ type Plan struct {
 	LeavesTimeWait bool  `json:"leaves_time_wait"`
 	Meter          int   `json:"meter"` // connections whose bytes are remembered one by one
 	CPUs           []int `json:"cpus"`
+	// Spread are processors, one for each worker: it stays on its own and serves the connections that are opened there.
+	// Without it all workers may use all of CPUs, and a hash gives them their connections.
+	Spread []int `json:"spread"`
+	// CallCosts asks for the times of the system calls of one connection in callcost.OneIn.
+	CallCosts bool `json:"call_costs"`
 	// Heartbeat is asked on connections whose steps end in teardown.Idle.
 	Heartbeat scenario.Heartbeat `json:"heartbeat"`
 	// LifeLeast and LifeMost are how long a TIME_WAIT stands, at least and at most.
@@ -73,6 +79,7 @@ type Server struct {
 	idle    []bool            // by script: its connections are looked at for as long as they stay open
 	parts   []int             // by source: its script
 	limited bool              // a step has a time limit of its own, or an answer its time
+	shared  bool              // what is remembered of tuples is all workers' together
 	sources map[netip.Addr]int
 	gate    atomic.Int64
 
@@ -87,24 +94,60 @@ type Server struct {
 
 // New opens the listeners. Every error says which address and what to do.
 func New(plan Plan) (*Server, error) {
+	if err := plan.settleThreads(); err != nil {
+		return nil, err
+	}
 	s, err := prepare(plan)
 	if err != nil {
 		return nil, err
 	}
 	for id := range max(1, plan.Workers) {
-		w, err := newWorker(s, id)
+		w, err := s.newWorker(id)
 		if err != nil {
 			s.closeWorkers()
 			return nil, err
 		}
 		s.workers = append(s.workers, w)
 	}
+	if err := s.steer(plan.Spread); err != nil {
+		s.closeWorkers()
+		return nil, err
+	}
 	return s, nil
+}
+
+// steer keeps both ends of a connection on one processor. One worker needs no help.
+func (s *Server) steer(cpus []int) error {
+	if len(s.workers) < 2 || len(cpus) == 0 {
+		return nil
+	}
+	for i, fd := range s.workers[0].listeners {
+		if e := linux.AttachByCPU(fd, cpus); e != 0 {
+			return fmt.Errorf("listener %s: %w", s.plan.Listen[i],
+				&linux.UnsupportedError{Option: "SO_ATTACH_REUSEPORT_CBPF", Since: "4.5", Err: e})
+		}
+	}
+	return nil
+}
+
+// processors are those that a worker may run on; any where there are none.
+func (p *Plan) processors(worker int) []int {
+	if len(p.Spread) > 0 {
+		return p.Spread[worker%len(p.Spread):][:1]
+	}
+	return p.CPUs
+}
+
+func (s *Server) newWorker(id int) (*worker, error) {
+	if s.plan.blocks() {
+		return newBlocking(s, id)
+	}
+	return newWorker(s, id)
 }
 
 // prepare lays out all but the workers.
 func prepare(plan Plan) (*Server, error) {
-	s := &Server{plan: plan, sources: map[netip.Addr]int{}, parts: make([]int, len(plan.Sources)), done: make(chan struct{})}
+	s := &Server{plan: plan, shared: plan.blocks() || len(plan.Spread) > 0, sources: map[netip.Addr]int{}, parts: make([]int, len(plan.Sources)), done: make(chan struct{})}
 	for i, a := range plan.Sources {
 		s.sources[a] = i
 	}
@@ -120,10 +163,7 @@ func prepare(plan Plan) (*Server, error) {
 
 // layOutScripts makes a script for the plan's own steps and one for each part.
 func (s *Server) layOutScripts() error {
-	whole := exchange.Script{
-		Request: payload.Request(int64(s.plan.Request)), Response: payload.Response(int64(s.plan.Response)),
-		Rounds: max(1, s.plan.Rounds), UntilEOF: s.plan.UntilEOF, Think: s.plan.Think.Std(), Steps: s.plan.Steps,
-	}
+	whole := s.plan.script()
 	s.scripts, s.leaves = []exchange.Script{whole}, []bool{s.plan.LeavesTimeWait}
 	for i, part := range s.plan.Parts {
 		script := whole
@@ -141,6 +181,14 @@ func (s *Server) layOutScripts() error {
 		s.idle = append(s.idle, exchange.Idles(script.Steps))
 	}
 	return nil
+}
+
+// script is what is heard, said and done on each connection that belongs to no part.
+func (p *Plan) script() exchange.Script {
+	return exchange.Script{
+		Request: payload.Request(int64(p.Request)), Response: payload.Response(int64(p.Response)),
+		Rounds: max(1, p.Rounds), UntilEOF: p.UntilEOF, Think: p.Think.Std(), Steps: p.Steps,
+	}
 }
 
 // Start lets the workers accept; epoch is the start of the load on CLOCK_MONOTONIC, in nanoseconds.

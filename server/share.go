@@ -5,6 +5,7 @@ package server
 import (
 	"fmt"
 
+	"twomsl/internal/callcost"
 	"twomsl/internal/tally"
 )
 
@@ -20,6 +21,7 @@ func (p Plan) Share(i, n int) Plan {
 func Merge(parts []Result) (Result, error) {
 	var whole Result
 	var m tally.Meter
+	var costs []*callcost.Costs
 	for i := range parts {
 		p := &parts[i]
 		whole.Progress.Opened += p.Progress.Opened
@@ -38,6 +40,7 @@ func Merge(parts []Result) (Result, error) {
 		whole.CPU.UserSeconds += p.CPU.UserSeconds
 		whole.CPU.SystemSeconds += p.CPU.SystemSeconds
 		whole.Kept.merge(&p.Kept)
+		costs = append(costs, p.Costs)
 		whole.Outcomes = tally.MergeOutcomes(whole.Outcomes, p.Outcomes)
 		meter, err := tally.Unpack(p.Meter)
 		if err != nil {
@@ -46,5 +49,7 @@ func Merge(parts []Result) (Result, error) {
 		m.Merge(&meter)
 	}
 	whole.Meter = m.Pack()
-	return whole, nil
+	var err error
+	whole.Costs, err = callcost.MergeCosts(costs...)
+	return whole, err
 }

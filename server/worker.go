@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"twomsl/internal/callcost"
 	"twomsl/internal/exchange"
 	"twomsl/internal/linux"
 	"twomsl/internal/tally"
@@ -41,6 +42,14 @@ type worker struct {
 	rec       recorder
 	talk      exchange.Worker
 	ignored   []ignored // the oldest first
+	one       alone     // where calls wait
+	idle      []int     // listeners for which there was no slot, once for each accept() that they miss
+	ring      *ring     // nil: connections are taken and carried on step by step
+	early     early
+	last      struct { // client that was looked up
+		address netip.Addr
+		source  int
+	}
 
 	// Running totals, written by this worker alone and read by anyone.
 	_                  [64]byte
@@ -54,8 +63,11 @@ func newWorker(s *Server, id int) (*worker, error) {
 		return nil, fmt.Errorf("server worker %d: epoll_create1: %w", id, e)
 	}
 	w := &worker{s: s, id: id, poller: p, rec: newRecorder(&s.plan)}
+	if id > 0 && s.shared { // a tuple comes to whichever processor connect() was called on
+		w.rec.lastClose = s.workers[0].rec.lastClose
+	}
 	w.conns = make([]conn, 1024)
-	w.talk = exchange.Worker{Scripts: s.scripts, Buf: make([]byte, 64<<10), Tally: &w.rec.tally, Gate: &s.gate}
+	w.talk = exchange.Worker{Scripts: s.scripts, Buf: make([]byte, 64<<10), Tally: &w.rec.tally, Gate: &s.gate, Edges: true}
 	for i, ap := range s.plan.Listen {
 		fd, err := listen(ap, &s.plan)
 		if err != nil {
@@ -63,12 +75,19 @@ func newWorker(s *Server, id int) (*worker, error) {
 			return nil, err
 		}
 		w.listeners = append(w.listeners, fd)
-		if s.plan.AcceptDelay > 0 {
+		if s.plan.AcceptDelay > 0 || s.plan.chained() {
 			continue // looked at when its time has come
 		}
 		if e := p.AddListener(fd, listenerBit|uint64(i)); e != 0 {
 			w.shut()
 			return nil, fmt.Errorf("server worker %d: epoll_ctl: %w", id, e)
+		}
+	}
+	if s.plan.chained() {
+		var err error
+		if w.ring, err = newRing(s); err != nil {
+			w.shut()
+			return nil, fmt.Errorf("server worker %d: %w", id, err)
 		}
 	}
 	return w, nil
@@ -79,17 +98,42 @@ func (w *worker) shut() {
 		linux.Close(fd)
 	}
 	w.listeners = nil
-	w.poller.Close()
+	if w.poller != nil {
+		w.poller.Close()
+	}
+	if w.ring != nil {
+		w.ring.close()
+	}
 }
 
 // run is the worker's whole life.
 func (w *worker) run() {
 	runtime.LockOSThread() // never unlocked: a thread that may be pinned ends with its worker
-	if err := linux.PinThread(w.s.plan.CPUs); err != nil {
+	if err := linux.PinThread(w.s.plan.processors(w.id)); err != nil {
 		w.s.fail(fmt.Errorf("server worker %d: %w", w.id, err))
 		return
 	}
 	user, system := linux.ThreadCPU()
+	switch {
+	case w.ring != nil:
+		if err := w.chain(); err != nil {
+			w.s.fail(fmt.Errorf("server worker %d: %w", w.id, err))
+		}
+	case w.s.plan.blocks():
+		w.block()
+	default:
+		w.poll()
+	}
+	if w.ring == nil { // which has slots, not descriptors
+		w.turnAway(linux.Nano())
+		w.giveUp()
+	}
+	u, s := linux.ThreadCPU()
+	w.rec.cpuUser, w.rec.cpuSystem = u-user, s-system
+}
+
+// poll serves until the server is stopped.
+func (w *worker) poll() {
 	for !w.s.stopped.Load() {
 		n, e := w.poller.Wait(w.patience())
 		if e != 0 {
@@ -105,16 +149,13 @@ func (w *worker) run() {
 				w.ready(ev)
 			}
 		}
-		w.acceptSlowly()
-		w.tryAgain(linux.Nano())
-		w.sweep(linux.Nano())
-		w.beat(linux.Nano())
-		w.turnAway(linux.Nano() - int64(ignoredFor))
+		now := linux.Nano()
+		w.acceptSlowly(now)
+		w.tryAgain(now)
+		w.sweep(now)
+		w.beat(now)
+		w.turnAway(now - int64(ignoredFor))
 	}
-	w.turnAway(linux.Nano())
-	w.giveUp()
-	u, s := linux.ThreadCPU()
-	w.rec.cpuUser, w.rec.cpuSystem = u-user, s-system
 }
 
 // patience is how long the worker may wait for events.
@@ -126,8 +167,7 @@ func (w *worker) patience() time.Duration {
 }
 
 // acceptSlowly takes one connection at each listener and then none for a while, like a server that is busy otherwise.
-func (w *worker) acceptSlowly() {
-	now := linux.Nano()
+func (w *worker) acceptSlowly(now int64) {
 	if w.s.plan.AcceptDelay == 0 || now < w.accepts || w.short.is {
 		return
 	}
@@ -140,6 +180,8 @@ func (w *worker) acceptSlowly() {
 // accept takes what waits at a listener, so many at most.
 func (w *worker) accept(listener, most int) {
 	for range most {
+		t := w.rec.costs.Timer(w.opened.Load())
+		t.Begin()
 		fd, e := linux.Accept(w.listeners[listener], &w.from)
 		switch e {
 		case 0:
@@ -147,7 +189,8 @@ func (w *worker) accept(listener, most int) {
 				w.ignored = append(w.ignored, ignored{fd, linux.Nano()})
 				continue
 			}
-			w.take(fd, listener)
+			t.End(callcost.Accept)
+			w.take(fd, listener, t)
 		case linux.EAGAIN:
 			return
 		case linux.ECONNABORTED: // gone before it was accepted
@@ -160,31 +203,61 @@ func (w *worker) accept(listener, most int) {
 	}
 }
 
-// take begins a connection's life here.
-func (w *worker) take(fd, listener int) {
-	w.opened.Store(w.opened.Load() + 1)
+// take begins a connection's life here, and waits for all that comes.
+func (w *worker) take(fd, listener int, t callcost.Timer) {
+	w.makeRoom(fd)
+	c := w.begin(fd, fd, listener, t)
+	if w.early.tries() {
+		w.settle(fd, w.talk.Advance(&c.Conn, true))
+		w.early.tried(c.Read > 0 || !c.live)
+		if !c.live && !(c.kept && w.s.idle[c.Script()]) { // nothing is to come of it
+			return
+		}
+	}
+	c.Timer.Begin()
+	e := w.poller.AddConnection(fd, uint64(c.generation&0x7fffffff)<<32|uint64(uint32(fd)))
+	c.Timer.End(callcost.Watch)
+	if e != 0 {
+		w.end(fd, tally.Option, tally.Errno(e))
+	}
+}
+
+// makeRoom has a place for a connection under its descriptor.
+func (w *worker) makeRoom(fd int) {
 	for fd >= len(w.conns) {
 		w.conns = append(w.conns, make([]conn, len(w.conns))...)
 	}
-	c := &w.conns[fd]
-	now := linux.Nano()
+}
+
+// begin puts a connection in its place.
+func (w *worker) begin(at, fd, listener int, t callcost.Timer) *conn {
+	w.opened.Store(w.opened.Load() + 1)
+	c := &w.conns[at]
+	now := w.talk.Now
+	if now == 0 {
+		now = linux.Nano()
+	}
 	*c = conn{generation: c.generation + 1, live: true, accepted: now}
 	var script int
 	c.tuple, script = w.tuple(w.from.AddrPort(), listener)
 	c.Begin(fd, script)
+	c.Timer = t
+	c.Timer.Opened()
 	w.open++
 	w.rec.accepted(c.tuple, now-w.s.epoch.Load())
-	if e := w.poller.AddConnection(fd, uint64(c.generation&0x7fffffff)<<32|uint64(uint32(fd))); e != 0 {
-		w.end(fd, tally.Option, tally.Errno(e))
-	}
+	return c
 }
 
 // tuple numbers the client's address and port, at each listener, and finds the script; -1 and the first script where the
 // address is none of the plan's.
 func (w *worker) tuple(from netip.AddrPort, listener int) (tuple int64, script int) {
-	i, known := w.s.sources[from.Addr()]
-	if !known {
-		return -1, 0
+	i := w.last.source
+	if from.Addr() != w.last.address {
+		var known bool
+		if i, known = w.s.sources[from.Addr()]; !known {
+			return -1, 0
+		}
+		w.last.address, w.last.source = from.Addr(), i
 	}
 	return int64(listener*len(w.s.plan.Sources)+i)<<16 | int64(from.Port()), w.s.parts[i]
 }
@@ -212,8 +285,8 @@ func (w *worker) sweep(now int64) {
 
 // giveUp closes what is still open when the run is over.
 func (w *worker) giveUp() {
-	for fd := range w.conns {
-		c := &w.conns[fd]
+	for i := range w.conns {
+		c := &w.conns[i]
 		if c.live {
 			w.leave(c)
 			w.rec.unfinished++
@@ -221,7 +294,7 @@ func (w *worker) giveUp() {
 		}
 		if c.kept {
 			c.kept = false
-			linux.Close(fd)
+			linux.Close(int(c.FD))
 		}
 	}
 }

@@ -2,13 +2,14 @@
 
 // Package exchange is what one side of a connection says, hears and does from the handshake to its end: the requests and
 // responses, then the steps of its teardown. It is the one interpreter of both, for the client's workers and the
-// server's, on non-blocking sockets.
+// server's: on non-blocking sockets, or on such as wait for a bounded time.
 package exchange
 
 import (
 	"sync/atomic"
 	"time"
 
+	"twomsl/internal/callcost"
 	"twomsl/internal/linux"
 	"twomsl/internal/payload"
 	"twomsl/internal/tally"
@@ -87,6 +88,7 @@ const (
 type Conn struct {
 	Written, Read int64 // bytes that write() took and read() gave
 	Number        int64 // for the gate
+	Timer         callcost.Timer
 	// ClosedAt is when this side sent the first FIN of the connection (CLOCK_MONOTONIC, ns); 0 where the peer was first.
 	ClosedAt int64
 	limit    int64 // when the step under way is given up; 0: never
@@ -98,6 +100,9 @@ type Conn struct {
 	op       uint8
 	gone     bool // the peer ended it first, by FIN or by RST
 	thought  bool // the answer of this round is ready
+	said     bool // the last words were this side's, and nothing was left to read before them
+	// Ended tells that an event spoke of the peer's end: it is there to be read.
+	Ended bool
 }
 
 // Begin puts a connection at the beginning of a worker's n-th script.
@@ -135,6 +140,18 @@ type Worker struct {
 	Tally   *tally.Tally
 	// Gate lets connections numbered below it pass.
 	Gate *atomic.Int64
+	// Edges tells that whatever comes wakes the connection once more (EPOLLET): a read that is sure to find nothing is then
+	// not tried.
+	Edges bool
+	// Ends, where it is set, is told of a connection that this side ends before its peer did, before the FIN goes out.
+	Ends func(c *Conn)
+	// InTurns tells that the other ends are carried on between two calls of Advance and never meanwhile: what was just said
+	// has no answer yet, and none is looked for.
+	InTurns bool
+	spoke   bool // in this call of Advance
+	// Now, where it is set, is what ClosedAt is taken from instead of the clock: by who carries many on in one pass, and
+	// needs to know only who was first.
+	Now int64
 
 	Written, Read int64
 	EOFs, Resets  int64 // what the application saw at the end of the stream
@@ -153,9 +170,10 @@ func (w *Worker) Broke(p tally.Phase, why tally.End) Result {
 	return Broken
 }
 
-// First writes the first bytes of a connection that speaks first: the errno tells whether it is established yet.
+// First writes the first bytes of a connection that speaks first: the errno tells whether it is established yet. It does
+// not wait: a signal that ends a wait hides what went out with the SYN (tcp_sendmsg_fastopen), and it would be said twice.
 func (w *Worker) First(c *Conn) linux.Errno {
-	n, e := linux.Write(int(c.FD), w.Scripts[c.script].say())
+	n, e := c.writeNow(w.Scripts[c.script].say())
 	if e == 0 {
 		c.stage, c.moved = saying, int32(n)
 		c.Written += int64(n)
@@ -168,6 +186,7 @@ func (w *Worker) First(c *Conn) linux.Errno {
 // where nobody knows, it is true.
 func (w *Worker) Advance(c *Conn, readable bool) Result {
 	s := &w.Scripts[c.script]
+	w.spoke = false
 	for {
 		var r Result
 		switch c.stage {
@@ -215,6 +234,9 @@ func (c *Conn) thinks(s *Script) bool {
 	return false
 }
 
+// unanswered tells that the other end has had no time yet to do anything about what was said.
+func (w *Worker) unanswered() bool { return w.InTurns && w.spoke }
+
 // done is a stage that is over: the next one follows.
 const done = Broken + 1
 
@@ -227,37 +249,28 @@ func (w *Worker) say(c *Conn, s *Script) Result {
 	if c.stage == saying {
 		c.stage = hearing
 	}
+	// What was heard before was heard with room for more (Script.more), and none was there.
+	c.said = s.more() > 0
 	return done
 }
 
 // hear takes this round's bytes and checks them.
 func (w *Worker) hear(c *Conn, s *Script) Result {
 	want := s.hear()
+	c.said = false
 	for int(c.moved) < len(want) {
-		n, e := linux.Read(int(c.FD), w.Buf[:min(len(w.Buf), len(want)-int(c.moved)+s.more())])
-		switch {
-		case e == linux.EAGAIN:
+		if w.unanswered() {
 			return Waiting
-		case e != 0:
-			return w.Broke(tally.Read, tally.Errno(e))
-		case n == 0 && s.UntilEOF && c.moved == 0:
-			c.stage = ending // where the steps see it, too
-			return done
-		case n == 0:
-			w.EOFs++
-			return w.Broke(tally.Read, tally.ShortRead)
 		}
-		c.Read += int64(n)
-		w.Read += int64(n)
-		if !s.expects(int(c.moved), w.Buf[:n]) {
-			return w.Broke(tally.Read, tally.WrongBytes)
+		n, e := c.read(w.Buf[:min(len(w.Buf), len(want)-int(c.moved)+s.more())])
+		if e == linux.EAGAIN {
+			return Waiting
 		}
-		c.moved += int32(n)
+		if r := w.heard(c, s, w.Buf[:n], e); r != done || c.stage == ending {
+			return r
+		}
 	}
-	w.turn(c, s, s.Opens)
-	if c.stage == hearing {
-		c.stage = saying
-	}
+	w.heardAll(c, s)
 	return done
 }
 
@@ -293,7 +306,7 @@ func (w *Worker) turn(c *Conn, s *Script, last bool) {
 // write sends the rest of some bytes.
 func (w *Worker) write(c *Conn, p []byte) Result {
 	for int(c.moved) < len(p) {
-		n, e := linux.Write(int(c.FD), p[c.moved:])
+		n, e := c.write(p[c.moved:])
 		if e == linux.EAGAIN {
 			return Waiting
 		}
@@ -303,6 +316,7 @@ func (w *Worker) write(c *Conn, p []byte) Result {
 		c.moved += int32(n)
 		c.Written += int64(n)
 		w.Written += int64(n)
+		w.spoke = true
 	}
 	return done
 }

@@ -3,6 +3,7 @@
 package exchange
 
 import (
+	"twomsl/internal/callcost"
 	"twomsl/internal/linux"
 	"twomsl/internal/payload"
 	"twomsl/internal/tally"
@@ -22,9 +23,9 @@ func (w *Worker) steps(c *Conn, s *Script) Result {
 		r := done
 		switch step.Op {
 		case teardown.Linger:
-			r = w.option(linux.SetLinger(int(c.FD), step.Seconds))
+			r = w.option(c.set(linux.SetLinger, step.Seconds))
 		case teardown.Linger2:
-			r = w.option(linux.SetLinger2(int(c.FD), step.Seconds))
+			r = w.option(c.set(linux.SetLinger2, step.Seconds))
 		case teardown.Shutdown:
 			r = w.shutdown(c)
 		case teardown.Say:
@@ -64,18 +65,25 @@ func (w *Worker) option(e linux.Errno) Result {
 }
 
 // first notes when this side ends the connection before the peer did.
-func (c *Conn) first() {
-	if !c.gone && c.ClosedAt == 0 {
+func (w *Worker) first(c *Conn) {
+	if c.gone || c.ClosedAt != 0 {
+		return
+	}
+	if c.ClosedAt = w.Now; w.Now == 0 {
 		c.ClosedAt = linux.Nano()
+	}
+	if w.Ends != nil {
+		w.Ends(c)
 	}
 }
 
 // shutdown sends the FIN. ENOTCONN is a peer that has reset the connection by now, so that none goes out: what follows
 // will see it.
 func (w *Worker) shutdown(c *Conn) Result {
-	c.first()
-	switch e := linux.ShutdownWrite(int(c.FD)); e {
+	w.first(c)
+	switch e := c.shutdown(); e {
 	case 0:
+		w.spoke = true
 		return done
 	case linux.ENOTCONN:
 		c.ClosedAt, c.gone = 0, true
@@ -87,7 +95,10 @@ func (w *Worker) shutdown(c *Conn) Result {
 
 // awaitData waits until there is something to read; the peer's end is something too.
 func (w *Worker) awaitData(c *Conn) Result {
-	switch n, e := linux.Peek(int(c.FD), w.Buf[:1]); e {
+	if w.unanswered() {
+		return Waiting
+	}
+	switch n, e := c.peek(w.Buf[:1]); e {
 	case 0:
 		c.gone = c.gone || n == 0
 		return done
@@ -99,27 +110,27 @@ func (w *Worker) awaitData(c *Conn) Result {
 	}
 }
 
-// readEOF waits for the peer's FIN. A reset here comes after the exchange: the connection was good, the reset is
-// counted as seen in the close.
+// readEOF waits for the peer's FIN.
 func (w *Worker) readEOF(c *Conn, step teardown.Step) Result {
-	n, e := linux.Read(int(c.FD), w.Buf)
-	switch {
-	case e == linux.EAGAIN:
+	n, e := 0, linux.EAGAIN
+	if !w.unanswered() && !w.answered(c) {
+		n, e = c.read(w.Buf)
+	}
+	if e == linux.EAGAIN {
 		if step.Within > 0 && c.limit == 0 {
 			c.limit = linux.Nano() + int64(step.Within)
 		}
 		return Waiting
-	case e != 0:
-		w.reset(c, e)
-		return done
-	case n == 0:
-		c.gone = true
-		w.EOFs++
-		return done
 	}
-	c.Read += int64(n)
-	w.Read += int64(n)
-	return w.Broke(tally.Close, tally.WrongBytes)
+	return w.ended(c, n, e)
+}
+
+// answered tells that this side has just answered, and that its peer cannot have heard it yet, let alone have ended: the
+// event that will tell of that is yet to come.
+func (w *Worker) answered(c *Conn) bool {
+	just := w.Edges && c.said && !c.Ended
+	c.said = false
+	return just
 }
 
 // reset counts an error at the end of the stream, which is no failure of the connection.
@@ -146,7 +157,7 @@ func (w *Worker) Skip(c *Conn) Result {
 
 // close ends a connection that did all it was meant to.
 func (w *Worker) close(c *Conn, s *Script) Result {
-	c.first()
+	w.first(c)
 	if e := w.Close(c); e != 0 {
 		w.Phase, w.Why = tally.Close, tally.Errno(e)
 		return ClosedBadly
@@ -159,8 +170,14 @@ const ClosedBadly = done + 1
 
 // Close frees the descriptor. The scheduler is told only where the kernel may wait.
 func (w *Worker) Close(c *Conn) linux.Errno {
-	if Lingering(w.Scripts[c.script].Steps) {
-		return linux.CloseLingering(int(c.FD))
+	lingers := Lingering(w.Scripts[c.script].Steps)
+	c.Timer.Begin()
+	var e linux.Errno
+	if lingers {
+		e = linux.CloseLingering(int(c.FD))
+	} else {
+		e = linux.Close(int(c.FD))
 	}
-	return linux.Close(int(c.FD))
+	c.Timer.End(callcost.Close)
+	return e
 }

@@ -10,11 +10,13 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"twomsl/client"
 	"twomsl/internal/linux"
+	"twomsl/internal/paired"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
 	"twomsl/internal/teardown"
@@ -27,9 +29,14 @@ const Limit = 30 * time.Second
 // spareProcs let Go's scheduler run the test beside workers that keep their processor in system calls.
 const spareProcs = 2
 
+// inFlight is how many connections a worker has where a test does not say.
+const inFlight = 8
+
 // Options say what is out of the ordinary; what is zero is filled in.
 type Options struct {
-	Engine string         // of both sides: split
+	Engine string // of both sides: split
+	// Open is how engine paired is made: paired.Open.
+	Open   func(paired.Plan) (*paired.Pair, error)
 	Close  scenario.Close // client, linger off
 	Listen netip.Addr     // 127.0.0.1
 	Client client.Plan
@@ -67,10 +74,12 @@ func New(t testing.TB, o Options) *Pair {
 	o.Client.LeavesTimeWait = teardown.Leaves(strategy.Expect.Client)
 	o.Server.LeavesTimeWait = teardown.Leaves(strategy.Expect.Server)
 	ClientPlan(&o.Client)
-	ServerPlan(&o.Server, &o.Client)
 	fill(&o.Client.Engine, o.Engine)
 	fill(&o.Server.Engine, o.Engine)
-	Procs(t, o.Client.Workers+o.Server.Workers)
+	ServerPlan(&o.Server, &o.Client)
+	Procs(t, threads(&o.Client)+o.Server.Workers)
+	Chained(t, &o.Client)
+	Served(t, &o.Server)
 	p.open(&o)
 	return p
 }
@@ -78,6 +87,10 @@ func New(t testing.TB, o Options) *Pair {
 // open starts the server and makes the client. A nil *T in an interface would not be nil: errors are looked at first.
 func (p *Pair) open(o *Options) {
 	p.t.Helper()
+	if o.Engine == paired.Name {
+		p.openPaired(o)
+		return
+	}
 	srv, err := server.Open(o.Server)
 	if err != nil {
 		p.t.Fatal(err)
@@ -92,18 +105,72 @@ func (p *Pair) open(o *Options) {
 	p.Client = cl
 }
 
-// EachEngine runs a test with every engine.
+// Engines are all that can drive one side alone, by the names that records have for them, and split as auto has it.
+var Engines = []string{"split", "split/uring", "split/blocking", "net"}
+
+// openPaired makes both sides at once, on one set of threads.
+func (p *Pair) openPaired(o *Options) {
+	p.t.Helper()
+	if o.Open == nil {
+		o.Open = paired.Open
+	}
+	pair, err := o.Open(paired.Plan{Client: o.Client, Server: o.Server})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.Server, p.Client = pair.Server(), pair.Client()
+	p.Server.Start(linux.Nano())
+	p.t.Cleanup(p.stop)
+}
+
+// EachPair runs a test of two sides with every engine, that which drives both of them among them.
+func EachPair(t *testing.T, run func(t *testing.T, engine string)) {
+	EachEngine(t, run)
+	t.Run(paired.Name, func(t *testing.T) { run(t, paired.Name) })
+}
+
+// EachEngine runs a test with every engine that can drive one side alone.
 func EachEngine(t *testing.T, run func(t *testing.T, engine string)) {
-	for _, engine := range client.Engines {
+	for _, engine := range Engines {
 		t.Run(engine, func(t *testing.T) { run(t, engine) })
 	}
 }
+
+// Chained skips a test whose plan asks for io_uring and cannot be chains there.
+func Chained(t testing.TB, p *client.Plan) {
+	t.Helper()
+	if why := client.Unchained(p); rings(p.Engine) && why != "" {
+		t.Skip("io_uring: " + why)
+	}
+}
+
+// Timed is on how many of n connections an engine times connect(), where no rate is asked for: on one in sixteen of each
+// worker's, the first included, where they are chains.
+func Timed(engine string, n int64, workers int) (timed int64) {
+	if !rings(engine) {
+		return n
+	}
+	for i := range workers {
+		timed += (client.ShareOf(n, i, workers) + 15) / 16
+	}
+	return timed
+}
+
+// Served skips a test whose plan asks for io_uring and cannot be served there.
+func Served(t testing.TB, p *server.Plan) {
+	t.Helper()
+	if why := server.Unchained(p); rings(p.Engine) && why != "" {
+		t.Skip("io_uring: " + why)
+	}
+}
+
+func rings(engine string) bool { return strings.HasSuffix(engine, "/uring") }
 
 // ClientPlan fills in what a plan leaves out: one worker, 64 bytes each way, as fast as it goes.
 func ClientPlan(c *client.Plan) {
 	fill(&c.Rate, scenario.Max)
 	fill(&c.Workers, 1)
-	fill(&c.Concurrency, 8*c.Workers)
+	fill(&c.Concurrency, inFlight*c.Workers)
 	fill(&c.Until, scenario.Duration(Limit))
 	fill(&c.Timeout, scenario.Duration(Limit))
 	fill(&c.Request, 64)
@@ -126,6 +193,9 @@ func ServerPlan(s *server.Plan, c *client.Plan) {
 	}
 	fill(&s.Backlog, 1024)
 	fill(&s.Workers, 1)
+	if blocks(s.Engine) { // a thread for whatever a test has in flight
+		s.Workers = max(inFlight*s.Workers, min(c.Concurrency, server.MostThreads))
+	}
 	fill(&s.Timeout, c.Timeout)
 	fill(&s.Length, c.Until+c.Timeout)
 	fill(&s.Request, c.Request)
@@ -143,6 +213,16 @@ func fill[T comparable](field *T, v T) {
 		*field = v
 	}
 }
+
+// threads is how many a client takes.
+func threads(c *client.Plan) int {
+	if blocks(c.Engine) {
+		return c.Concurrency
+	}
+	return c.Workers
+}
+
+func blocks(engine string) bool { return strings.HasSuffix(engine, "/blocking") }
 
 // Procs gives Go's scheduler as many processors as the workers hold, and some more, until the test ends.
 func Procs(t testing.TB, workers int) {
@@ -194,7 +274,8 @@ func (p *Pair) stop() {
 func RunClient(t testing.TB, plan client.Plan) client.Result {
 	t.Helper()
 	ClientPlan(&plan)
-	Procs(t, plan.Workers)
+	Procs(t, threads(&plan))
+	Chained(t, &plan)
 	c, err := client.Open(plan)
 	if err != nil {
 		t.Fatal(err)

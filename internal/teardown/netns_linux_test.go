@@ -8,6 +8,7 @@ import (
 	"twomsl/client"
 	"twomsl/internal/lab"
 	"twomsl/internal/linux/nstest"
+	"twomsl/internal/paired"
 	"twomsl/internal/pairtest"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
@@ -29,7 +30,7 @@ func TestNetNSStrategiesDoWhatTheyDeclare(t *testing.T) {
 	}
 	nstest.Sysctl(t, "ipv4/tcp_tw_reuse", "0") // connect() would take TIME_WAIT away
 	nstest.Sysctl(t, "ipv4/tcp_rfc1337", "1")  // and so would a stray RST
-	pairtest.EachEngine(t, everyStrategy)
+	pairtest.EachPair(t, everyStrategy)
 }
 
 func everyStrategy(t *testing.T, engine string) {
@@ -38,6 +39,12 @@ func everyStrategy(t *testing.T, engine string) {
 			for _, side := range k.Sides {
 				for _, address := range []string{"127.0.0.1", "::1"} {
 					how := teardown.How(k, argument)
+					if engine == paired.Name && !canBePaired(t, scenario.Close{Side: side, How: how}) {
+						continue
+					}
+					if engine == "split/blocking" && how == "never" { // refused: a thread that waits cannot look at what stands
+						continue
+					}
 					t.Run(string(how)+" by "+string(side)+" at "+address, func(t *testing.T) {
 						hold(t, engine, scenario.Close{Side: side, How: how}, netip.MustParseAddr(address))
 					})
@@ -45,6 +52,14 @@ func everyStrategy(t *testing.T, engine string) {
 			}
 		}
 	}
+}
+
+func canBePaired(t *testing.T, how scenario.Close) bool {
+	s, err := teardown.For(how)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paired.Can(s.Client) == nil && paired.Can(s.Server) == nil
 }
 
 func hold(t *testing.T, engine string, how scenario.Close, address netip.Addr) {
