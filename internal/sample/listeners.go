@@ -29,8 +29,9 @@ func (s *States) Listening(f Filter, into []Listener) ([]Listener, error) {
 }
 
 func (s *States) listening(f Filter, into []Listener) ([]Listener, error) {
-	q := linux.DiagQuery{IPv6: f.IPv6, States: 1 << linux.DiagListen, SourcePort: f.LocalPort}
-	err := s.diag.Dump(q, func(r *linux.DiagRow) { into = withListener(into, r) })
+	s.listeners = into
+	err := s.diag.Dump(linux.DiagQuery{IPv6: f.IPv6, States: 1 << linux.DiagListen, SourcePort: f.LocalPort}, s.visitListener)
+	into, s.listeners = s.listeners, nil
 	return into, err
 }
 

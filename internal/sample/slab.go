@@ -19,6 +19,32 @@ func TimeWaitBytes(ipv6 bool) (int64, error) { return timeWaitBytes(os.DirFS("/"
 // SocketBytes is the same of one TCP socket of full size: slab TCP or TCPv6.
 func SocketBytes(ipv6 bool) (int64, error) { return slabSize(os.DirFS("/"), protocol("TCP", ipv6)) }
 
+// TimeWaitObjects is how many TIME_WAIT sockets of IPv4 the machine holds, in all namespaces together: the objects in use of
+// slab tw_sock_TCP, some that are kept ready among them.
+func TimeWaitObjects() (int64, error) {
+	text, err := readSlab(os.DirFS("/"), "proc/slabinfo")
+	if err != nil {
+		return 0, err
+	}
+	return parseActive(text, "tw_sock_TCP")
+}
+
+// parseActive finds <active_objs>, the second column.
+func parseActive(text, name string) (int64, error) {
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 4 || fields[0] != name {
+			continue
+		}
+		n, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil || n < 0 {
+			return 0, fmt.Errorf("/proc/slabinfo: %q is no number of objects", fields[1])
+		}
+		return n, nil
+	}
+	return 0, fmt.Errorf("/proc/slabinfo: %s: %w", name, ErrSlabMerged)
+}
+
 func timeWaitBytes(root fs.FS, ipv6 bool) (int64, error) {
 	return slabSize(root, protocol("tw_sock_TCP", ipv6))
 }

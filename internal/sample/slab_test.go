@@ -68,3 +68,18 @@ func FuzzSlabinfo(f *testing.F) {
 		}
 	})
 }
+
+func TestParseActive(t *testing.T) {
+	const text = "slabinfo - version: 2.1\n# name <active_objs> <num_objs> <objsize>\ntw_sock_TCPv6 112 176 256 16 1\ntw_sock_TCP 23872 23900 256 16 1\n"
+	if n, err := parseActive(text, "tw_sock_TCP"); n != 23872 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if _, err := parseActive(text, "TCP"); !errors.Is(err, ErrSlabMerged) {
+		t.Errorf("a slab that is not there: %v", err)
+	}
+	for _, bad := range []string{"tw_sock_TCP x 1 256", "tw_sock_TCP -1 1 256"} {
+		if _, err := parseActive(bad, "tw_sock_TCP"); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}

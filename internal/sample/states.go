@@ -13,7 +13,7 @@ type Filter struct {
 	// IPv6 takes AF_INET6 sockets instead of AF_INET. A socket that listens on both families keeps its IPv4 connections
 	// as AF_INET6 too, except in SYN_RECV: their request sockets are AF_INET.
 	IPv6 bool
-	// BothFamilies takes both, one after the other; IPv6 then means nothing.
+	// BothFamilies takes both, in one walk of the table; IPv6 then means nothing.
 	BothFamilies bool
 	// LocalPort and RemotePort are the socket's own and its peer's port; 0: any.
 	LocalPort, RemotePort uint16
@@ -65,8 +65,7 @@ type Split struct {
 	MaxFinWait2MS uint32
 	// Stalled are the sockets in ESTABLISHED or CLOSE_WAIT that wait for an answer.
 	Stalled record.Stalled
-	// Tuples has the ports in use, in no particular order. Empty after WithoutTimeWait: without the ports that TIME_WAIT
-	// holds it would mislead.
+	// Tuples has the ports in use, in no particular order; after WithoutTimeWait but those that TIME_WAIT holds.
 	Tuples []TupleUse
 	// Listeners are those that the filter takes, each with its SYN_RECV.
 	Listeners []Listener

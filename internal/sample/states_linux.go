@@ -2,7 +2,6 @@ package sample
 
 import (
 	"errors"
-	"syscall"
 
 	"twomsl/internal/linux"
 )
@@ -18,8 +17,10 @@ type States struct {
 	diag  *linux.Diag
 	into  *Split
 	leave Leave
-	not   uint16               // Filter.NotLocalPort of the look under way
-	visit func(*linux.DiagRow) // made once: a closure for every look would be an allocation for every look
+	not   uint16 // Filter.NotLocalPort of the look under way
+	// Made once: a closure for every look would be an allocation for every look.
+	visit, visitListener func(*linux.DiagRow)
+	listeners            []Listener // of the look under way
 }
 
 // NewStates opens a sock_diag socket in the calling thread's network namespace.
@@ -34,6 +35,7 @@ func NewStates() (*States, error) {
 			s.into.add(r)
 		}
 	}
+	s.visitListener = func(r *linux.DiagRow) { s.listeners = withListener(s.listeners, r) }
 	return s, nil
 }
 
@@ -44,7 +46,7 @@ func (s *States) Split(f Filter, into *Split) error {
 
 // WithoutTimeWait counts all but TIME_WAIT: the kernel walks the same table, but copies far fewer rows. Orphaned
 // FIN_WAIT2 are among them, although they are kept as TIME_WAIT are. TIME_WAIT can then be filled in from sockstat:
-// see Split.SetTimeWait.
+// see Split.SetTimeWait. Split.Tuples are then without the ports that TIME_WAIT holds.
 func (s *States) WithoutTimeWait(f Filter, into *Split) error {
 	return s.look(f, linux.DiagAllStates&^(1<<linux.DiagTimeWait), into)
 }
@@ -58,7 +60,7 @@ func (s *States) look(f Filter, states uint32, into *Split) error {
 	defer func() { s.into = nil }()
 	err := linux.ErrDumpInterrupted
 	for try := 0; try < interruptedTries && errors.Is(err, linux.ErrDumpInterrupted); try++ {
-		into.begin(timeWait, timeWait && !f.CountsOnly)
+		into.begin(timeWait, !f.CountsOnly)
 		err = s.dump(f, states)
 	}
 	if err != nil {
@@ -68,18 +70,8 @@ func (s *States) look(f Filter, states uint32, into *Split) error {
 }
 
 func (s *States) dump(f Filter, states uint32) error {
-	q := linux.DiagQuery{IPv6: f.IPv6, States: states, SourcePort: f.LocalPort, DestPort: f.RemotePort, Marks: f.Leave.Mark != 0}
-	if !f.BothFamilies {
-		return s.diag.Dump(q, s.visit)
-	}
-	q.IPv6 = false
-	if err := s.diag.Dump(q, s.visit); err != nil {
-		return err
-	}
-	q.IPv6 = true
-	// A kernel built without IPv6 has no such sockets; IPv4 has just shown that sock_diag itself works.
-	if err := s.diag.Dump(q, s.visit); err != nil && !errors.Is(err, syscall.ENOENT) {
-		return err
-	}
-	return nil
+	return s.diag.Dump(linux.DiagQuery{
+		IPv6: f.IPv6, BothFamilies: f.BothFamilies, States: states, SourcePort: f.LocalPort, DestPort: f.RemotePort,
+		Marks: f.Leave.Mark != 0,
+	}, s.visit)
 }
