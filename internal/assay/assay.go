@@ -72,6 +72,7 @@ type bench struct {
 type Result struct {
 	Figures []record.Figure `json:"figures"`
 	Texts   []string        `json:"texts"`
+	Parts   []Part          `json:"parts"`   // of connect-cost
 	Cannot  string          `json:"cannot"`  // why this machine or kernel cannot do it
 	Failure string          `json:"failure"` // why it broke
 }

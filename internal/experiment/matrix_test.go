@@ -18,7 +18,7 @@ import (
 )
 
 // known is what the running wing can do, without an engine's being there.
-var known = scenario.Known{Engines: []string{"split", "net"}, IOs: []string{"epoll"}, Close: teardown.Check}
+var known = scenario.Known{Engines: []string{"split", "net"}, IOs: []string{"auto", "epoll"}, Close: teardown.Check}
 
 func rows(t *testing.T, a Axes) []Row {
 	t.Helper()

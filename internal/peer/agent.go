@@ -37,6 +37,7 @@ type agent struct {
 	server   server.Engine
 	relay    *relay.Relay
 	foreign  *foreign.Server
+	paired   bool // client and server are the two ends of one engine
 	// foreignCPU is what it had used at the start
 	foreignCPU record.CPU
 	sampler    *sampler
@@ -48,6 +49,7 @@ type agent struct {
 	settings   string            // where they are read and written
 	defaults   map[string]string // what they were when the conductor said hello
 	canary     canary
+	profile    profile
 }
 
 // procSys is where settings are read and written; its net part follows the process's namespace.
@@ -121,6 +123,7 @@ func (a *agent) routes() http.Handler {
 	route(mux, "network", a.network)
 	route(mux, "linked", a.linked)
 	route(mux, "sysctls", a.sysctls)
+	route(mux, "ring", a.ring)
 	route(mux, "prepare", a.prepare)
 	route(mux, "learn", a.learn)
 	route(mux, "start", a.start)
@@ -226,7 +229,7 @@ func (a *agent) prepare(ctx context.Context, p Prepare) (Ready, error) {
 	if err := p.check(); err != nil {
 		return Ready{}, err
 	}
-	a.tried = true
+	a.tried, a.profile.wanted = true, p.Profile
 	if err := linux.LimitNoFile(p.Descriptors); err != nil {
 		return Ready{}, err
 	}
@@ -261,14 +264,20 @@ func (a *agent) prepare(ctx context.Context, p Prepare) (Ready, error) {
 
 // open makes the engines, and tells how many threads they drive.
 func (a *agent) open(ctx context.Context, p Prepare) (workers int, err error) {
-	if p.Client != nil {
+	switch {
+	case p.Paired != nil:
+		if err = a.openPaired(p); err != nil {
+			return 0, err
+		}
 		workers += p.Client.Workers
+	case p.Client != nil:
+		workers += p.Client.Threads()
 		if a.client, err = openClient(p); err != nil {
 			return 0, err
 		}
 	}
 	if p.Server != nil {
-		workers += p.Server.Workers
+		workers += p.Server.Threads()
 		if a.server, err = openServer(p); err != nil {
 			return 0, err
 		}
@@ -343,6 +352,9 @@ func (a *agent) start(_ context.Context, s Start) (none, error) {
 			return none{}, err
 		}
 	}
+	if err := a.profile.start(); err != nil {
+		return none{}, err
+	}
 	a.mu.Lock()
 	a.started, a.epoch = true, s.Epoch
 	a.mu.Unlock()
@@ -366,6 +378,7 @@ func (a *agent) progress(_ context.Context, s Since) (Progress, error) {
 		return Progress{}, err
 	}
 	p := a.tallied()
+	p.Served = a.servedToo()
 	for _, g := range a.groups {
 		p.Groups = append(p.Groups, g.Progress())
 	}
@@ -410,6 +423,7 @@ func (a *agent) stop(_ context.Context, s Stop) (none, error) {
 
 // end stops whatever runs; the process is about to leave.
 func (a *agent) end() {
+	a.profile.stop()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, c := range a.clients() {

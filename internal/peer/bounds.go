@@ -44,7 +44,7 @@ func (p *Prepare) check() error {
 			alone++
 		}
 	}
-	if alone == 0 && len(p.Groups) == 0 || alone > 1 || p.Server != nil && p.Foreign != nil {
+	if alone == 0 && len(p.Groups) == 0 && !p.Counts || alone > 0 && p.Counts || alone > 1 || p.Server != nil && p.Foreign != nil {
 		return errors.New("prepare: either a client's plan or a server's is needed, or a relay's alone")
 	}
 	var b bounds
@@ -52,6 +52,7 @@ func (p *Prepare) check() error {
 	b.in("groups", len(p.Groups), 0, mostGroups)
 	b.in("open_files", p.OpenFiles, 0, mostOpenFiles)
 	b.crew(p)
+	b.paired(p)
 	if p.Client != nil {
 		b.client(p.Client)
 	}
@@ -97,7 +98,7 @@ func (b *bounds) relay(r *relay.Plan) {
 	b.in("pool", r.Pool, 0, mostConcurrency)
 	b.in("rounds", r.Rounds, 0, mostRounds)
 	b.length("timeout", r.Timeout)
-	b.exchange(r.Request, r.Response, r.ClientSteps, nil)
+	b.exchange(r.Request, r.Response, r.ClientSteps, nil, nil)
 	b.steps(r.ServerSteps)
 }
 
@@ -112,7 +113,7 @@ func (b *bounds) client(c *client.Plan) {
 	b.in("meter", c.Meter, 0, mostMetered)
 	b.length("until", c.Until)
 	b.length("timeout", c.Timeout)
-	b.exchange(c.Request, c.Response, c.Steps, c.CPUs)
+	b.exchange(c.Request, c.Response, c.Steps, c.CPUs, c.Spread)
 }
 
 func (b *bounds) server(s *server.Plan) {
@@ -128,7 +129,7 @@ func (b *bounds) server(s *server.Plan) {
 		b.bad("think: %v is not possible, allowed is up to %v", s.Think, longest)
 	}
 	b.length("timeout", s.Timeout)
-	b.exchange(s.Request, s.Response, s.Steps, s.CPUs)
+	b.exchange(s.Request, s.Response, s.Steps, s.CPUs, s.Spread)
 	for _, part := range s.Parts {
 		b.steps(part.Steps)
 	}
@@ -169,14 +170,14 @@ func (b *bounds) addressPorts(what string, aps []netip.AddrPort) {
 }
 
 // exchange holds what both plans have: the bytes of a connection, its end, the processors.
-func (b *bounds) exchange(request, response scenario.Size, steps []teardown.Step, cpus []int) {
+func (b *bounds) exchange(request, response scenario.Size, steps []teardown.Step, cpus, spread []int) {
 	for _, s := range []scenario.Size{request, response} {
 		if s < 0 || s > mostPayload {
 			b.bad("payload: %v is not possible, allowed is up to %v", s, mostPayload)
 		}
 	}
 	b.steps(steps)
-	for _, c := range cpus {
+	for _, c := range slices.Concat(cpus, spread) {
 		b.in("cpus", c, 0, mostCPU)
 	}
 }

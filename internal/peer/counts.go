@@ -7,14 +7,14 @@ import (
 	"errors"
 )
 
-func (a *agent) standing(context.Context, none) (Standing, error) {
+func (a *agent) standing(_ context.Context, c Count) (Standing, error) {
 	if err := a.ready(true); err != nil {
 		return Standing{}, err
 	}
 	if a.sampler == nil {
 		return Standing{}, errNoSampler
 	}
-	st, err := a.sampler.standing()
+	st, err := a.sampler.standing(c.Refill)
 	if err == nil && a.onward != nil {
 		err = a.alsoOnward(&st)
 	}

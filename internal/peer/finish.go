@@ -26,7 +26,7 @@ func (a *agent) finish(ctx context.Context, f Finish) (Result, error) {
 			return Result{}, err
 		}
 	}
-	res := Result{Resident: a.resident()}
+	res := Result{Resident: a.resident(), Profile: a.profile.stop()}
 	at := linux.Nano()
 	if a.sampler != nil {
 		if err := a.lastLook(&res); err != nil {
@@ -43,6 +43,9 @@ func (a *agent) finish(ctx context.Context, f Finish) (Result, error) {
 	}
 	if a.relay != nil {
 		return res, a.finishRelay(ctx, &res)
+	}
+	if a.paired {
+		return res, a.finishPaired(ctx, &res)
 	}
 	if a.server != nil {
 		return res, a.finishServer(ctx, &res, at)

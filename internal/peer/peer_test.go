@@ -131,7 +131,7 @@ func asks(p *pair, r *Remote, plan Prepare) map[string]func(context.Context) err
 		"limit":    func(ctx context.Context) error { return r.Limit(ctx, 5) },
 		"gate":     func(ctx context.Context) error { return r.Gate(ctx, 0, 5) },
 		"stop":     func(ctx context.Context) error { return r.Stop(ctx, "after") },
-		"standing": func(ctx context.Context) error { _, err := r.Standing(ctx); return err },
+		"standing": func(ctx context.Context) error { _, err := r.Standing(ctx, Count{}); return err },
 		"split":    r.Split,
 		"vanish":   func(ctx context.Context) error { return r.Vanish(ctx, Vanish{}) },
 		"finish":   func(ctx context.Context) error { _, err := r.Finish(ctx, Finish{}); return err },
@@ -197,7 +197,7 @@ func (p *pair) runToEnd(t *testing.T) {
 		}
 		done = prog.Done
 	}
-	st, err := p.client.Standing(t.Context())
+	st, err := p.client.Standing(t.Context(), Count{})
 	if err != nil || st.TimeWait+st.Moving != 100 {
 		t.Errorf("standing: %+v, %v", st, err)
 	}

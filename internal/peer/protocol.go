@@ -64,6 +64,8 @@ type Watch struct {
 	NotLocalPort uint16 `json:"not_local_port"`
 	// OwnNamespace tells that nobody else's sockets are in this namespace, so that sockstat's totals are the side's.
 	OwnNamespace bool `json:"own_namespace"`
+	// Budget is the share of a processor that the sampler may take of itself, 0 to 1; with 0 it counts when it is asked.
+	Budget float64 `json:"budget"`
 	// Every is how often the states are told apart at the most; 0 is once a second.
 	Every scenario.Duration `json:"every"`
 	// Standing are the states in which connections are meant to stay: those are not on their way any more.
@@ -94,7 +96,10 @@ type Prepare struct {
 	// Foreign is a server that nobody here wrote, instead of Server.
 	Foreign *Foreign    `json:"foreign"`
 	Relay   *relay.Plan `json:"relay"`
-	Watch   Watch       `json:"watch"`
+	// Paired is the server's end where Client's process drives both; the server's process then only Counts.
+	Paired *Paired `json:"paired"`
+	Counts bool    `json:"counts"`
+	Watch  Watch   `json:"watch"`
 	// Onward says what is counted of a relay's sockets that face the server; Watch is of those that face the client.
 	Onward Watch `json:"onward"`
 	// OpenFiles is how many descriptors the side's process may hold while the load runs, its own few included; 0: as many
@@ -104,6 +109,8 @@ type Prepare struct {
 	Processes int     `json:"processes"`
 	Program   Program `json:"program"`
 	Part      bool    `json:"part"`
+	// Profile asks for a profile of the process's processor time.
+	Profile bool `json:"profile"`
 	// Descriptors bounds what the process may have open; 0: its hard limit.
 	Descriptors int `json:"descriptors"`
 }
@@ -156,6 +163,8 @@ type Progress struct {
 	Done      bool            `json:"done"`      // no worker runs any more
 	Samples   []record.Sample `json:"samples"`
 	Onward    []record.Sample `json:"onward"` // of a relay's sockets that face the server
+	// Served is the server's end where this process drives both; nil elsewhere.
+	Served *server.Progress `json:"served"`
 	// Groups has each of Prepare.Groups; their counts are not in those above.
 	Groups []client.Progress `json:"groups"`
 }
@@ -185,6 +194,11 @@ type Vanish struct {
 	OffLink bool `json:"off_link"`
 }
 
+// Count asks for Standing. Refill tells that a goal stands and is only held: totals are then enough, where they are certain.
+type Count struct {
+	Refill bool `json:"refill"`
+}
+
 // Standing is the exact number of TIME_WAIT at this moment, and of the connections that may still come to it.
 type Standing struct {
 	TimeWait int64 `json:"time_wait"`
@@ -207,6 +221,7 @@ type Result struct {
 	Server *server.Result  `json:"server"`
 	Groups []client.Result `json:"groups"`
 	Relay  *relay.Result   `json:"relay"`
+	Served *Served         `json:"served"` // where this process drove both ends; nil elsewhere
 	// ForeignCPU is the processor time of a server of somebody else's, all its processes together; nil where there is none.
 	ForeignCPU *record.CPU      `json:"foreign_cpu"`
 	Restart    *record.Restart  `json:"restart"`  // of a server that listens once more; nil on the client
@@ -218,6 +233,9 @@ type Result struct {
 	ExpiredMost int64 `json:"expired_most"`
 	// Resident is what the side's processes hold at the end, in bytes; 0 where it is not readable.
 	Resident int64 `json:"resident"`
+	// Profile is the processor time of the side's first process during the load, as `go tool pprof` reads it; nil where it was
+	// not asked for.
+	Profile []byte `json:"profile"`
 }
 
 // Seen is what a sampler saw over the whole run.
@@ -229,15 +247,18 @@ type Seen struct {
 	OrphanFinWait2 int64 `json:"orphan_fin_wait_2"`
 	// LongestLeftMS is the longest time left that a TIME_WAIT's timer showed, FinWait2LeftMS that an orphaned FIN_WAIT2's
 	// did; 0 where none was seen.
-	LongestLeftMS  uint32     `json:"longest_left_ms"`
-	FinWait2LeftMS uint32     `json:"fin_wait_2_left_ms"`
-	Sampler        record.CPU `json:"sampler"`
-	Limits         Limits     `json:"limits"`
+	LongestLeftMS  uint32          `json:"longest_left_ms"`
+	FinWait2LeftMS uint32          `json:"fin_wait_2_left_ms"`
+	Sampler        record.CPU      `json:"sampler"`
+	Sampling       record.Sampling `json:"sampling"`
+	Limits         Limits          `json:"limits"`
 }
 
-// Ports is how many ports of a tuple are in use, by parity.
+// Ports is how many ports of a tuple were in use at the most, and how many of either parity at the fullest look that told
+// them apart: Told = Even + Odd.
 type Ports struct {
 	InUse int64 `json:"in_use"`
+	Told  int64 `json:"told"`
 	Even  int64 `json:"even"`
 	Odd   int64 `json:"odd"`
 }

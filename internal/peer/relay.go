@@ -50,7 +50,7 @@ func (a *agent) splitNow() error {
 
 // alsoOnward adds what stands towards the server.
 func (a *agent) alsoOnward(st *Standing) error {
-	other, err := a.onward.standing()
+	other, err := a.onward.standing(false)
 	if err != nil {
 		return err
 	}

@@ -202,8 +202,8 @@ func (r *Remote) Vanish(ctx context.Context, v Vanish) error {
 }
 
 // Standing counts the side's TIME_WAIT exactly.
-func (r *Remote) Standing(ctx context.Context) (Standing, error) {
-	return ask[Standing](ctx, r, "standing", none{})
+func (r *Remote) Standing(ctx context.Context, c Count) (Standing, error) {
+	return ask[Standing](ctx, r, "standing", c)
 }
 
 // Split takes a full count by state now, into the samples.

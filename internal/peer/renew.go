@@ -5,16 +5,19 @@ package peer
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"time"
 
 	"twomsl/internal/linux"
 )
 
-// Ends are the two ends of a connection.
+// Ends are connections between two addresses. Ports has one number for each: the local port in its upper 16 bits, the
+// other end's in its lower.
 type Ends struct {
-	Local  netip.AddrPort `json:"local"`
-	Remote netip.AddrPort `json:"remote"`
+	Local  netip.Addr `json:"local"`
+	Remote netip.Addr `json:"remote"`
+	Ports  []uint32   `json:"ports"`
 }
 
 // Aging asks for the side's TIME_WAIT that have less time left, Most of them.
@@ -37,8 +40,38 @@ type Renewed struct {
 	Errno  string `json:"errno"` // "" where none failed
 }
 
-// MostRenewed bounds one request.
-const MostRenewed = 1 << 14
+// MostAging and MostRenewed bound one request: a dump costs the same however many it finds, and a word to each of them
+// takes a second for every 50,000 or so.
+const (
+	MostAging   = 1 << 18
+	MostRenewed = 1 << 14
+)
+
+// Take moves up to n connections, seen from the other end, from the list's beginning to its answer.
+func Take(from *[]Ends, n int) (out []Ends) {
+	for n > 0 && len(*from) > 0 {
+		e := &(*from)[0]
+		k := min(n, len(e.Ports))
+		seen := Ends{Local: e.Remote, Remote: e.Local, Ports: make([]uint32, k)}
+		for i, ports := range e.Ports[:k] {
+			seen.Ports[i] = bits.RotateLeft32(ports, 16)
+		}
+		out = append(out, seen)
+		n -= k
+		if e.Ports = e.Ports[k:]; len(e.Ports) == 0 {
+			*from = (*from)[1:]
+		}
+	}
+	return out
+}
+
+// Connections is how many a list has.
+func Connections(ends []Ends) (n int) {
+	for i := range ends {
+		n += len(ends[i].Ports)
+	}
+	return n
+}
 
 // Aging tells which TIME_WAIT of the side have not much time left.
 func (r *Remote) Aging(ctx context.Context, a Aging) ([]Ends, error) {
@@ -54,8 +87,8 @@ func (a *agent) aging(_ context.Context, q Aging) (out []Ends, err error) {
 	if err := a.ready(true); err != nil {
 		return nil, err
 	}
-	if q.Most < 1 || q.Most > MostRenewed {
-		return nil, fmt.Errorf("aging: %d at once is not possible, allowed are 1 to %d", q.Most, MostRenewed)
+	if q.Most < 1 || q.Most > MostAging {
+		return nil, fmt.Errorf("aging: %d at once is not possible, allowed are 1 to %d", q.Most, MostAging)
 	}
 	diag, err := linux.OpenDiag()
 	if err != nil {
@@ -63,13 +96,19 @@ func (a *agent) aging(_ context.Context, q Aging) (out []Ends, err error) {
 	}
 	defer diag.Close() //nolint:errcheck // only read from
 	out = []Ends{}
+	at, n := map[[2]netip.Addr]int{}, 0
 	err = diag.Dump(linux.DiagQuery{IPv6: q.IPv6, States: 1 << linux.DiagTimeWait}, func(row *linux.DiagRow) {
-		if int64(row.ExpiresMS) < q.LeftMS && len(out) < q.Most {
-			out = append(out, Ends{
-				Local:  netip.AddrPortFrom(row.SourceAddr(), row.SourcePort),
-				Remote: netip.AddrPortFrom(row.DestAddr(), row.DestPort),
-			})
+		if int64(row.ExpiresMS) >= q.LeftMS || n == q.Most {
+			return
 		}
+		n++
+		pair := [2]netip.Addr{row.SourceAddr(), row.DestAddr()}
+		i, known := at[pair]
+		if !known {
+			i, at[pair] = len(out), len(out)
+			out = append(out, Ends{Local: pair[0], Remote: pair[1]})
+		}
+		out[i].Ports = append(out[i].Ports, uint32(row.SourcePort)<<16|uint32(row.DestPort))
 	})
 	return out, err
 }
@@ -78,31 +117,37 @@ func (a *agent) renew(ctx context.Context, r Renew) (out Renewed, err error) {
 	if err := a.ready(true); err != nil {
 		return out, err
 	}
-	if len(r.Ends) > MostRenewed {
-		return out, fmt.Errorf("renew: %d at once is not possible, allowed are up to %d", len(r.Ends), MostRenewed)
+	if n := Connections(r.Ends); n > MostRenewed {
+		return out, fmt.Errorf("renew: %d at once is not possible, allowed are up to %d", n, MostRenewed)
 	}
-	for i, end := range r.Ends {
-		if !end.Local.IsValid() || !end.Remote.IsValid() {
-			return out, fmt.Errorf("renew: end %d has no address", i)
+	for i, ends := range r.Ends {
+		if !ends.Local.IsValid() || !ends.Remote.IsValid() {
+			return out, fmt.Errorf("renew: ends %d have no address", i)
 		}
-		if i%renewBatch == renewBatch-1 { // the other side's queue of packets has an end, too
-			select {
-			case <-ctx.Done():
-				return out, ctx.Err()
-			case <-time.After(time.Millisecond):
+	}
+	sent := 0
+	for _, ends := range r.Ends {
+		for _, ports := range ends.Ports {
+			if sent++; sent%renewBatch == 0 { // the other side's queue of packets has an end, too
+				select {
+				case <-ctx.Done():
+					return out, ctx.Err()
+				case <-time.After(time.Millisecond):
+				}
 			}
-		}
-		local, remote := linux.NewSockaddr(end.Local), linux.NewSockaddr(end.Remote)
-		call, e := linux.Probe(&local, &remote, end.Remote.Addr().Is6())
-		if e == 0 {
-			continue
-		}
-		if out.Failed++; out.Failed == 1 {
-			out.Call, out.Errno = call, linux.ErrnoName(e)
+			local := linux.NewSockaddr(netip.AddrPortFrom(ends.Local, uint16(ports>>16)))
+			remote := linux.NewSockaddr(netip.AddrPortFrom(ends.Remote, uint16(ports)))
+			call, e := linux.Probe(&local, &remote, ends.Remote.Is6())
+			if e == 0 {
+				continue
+			}
+			if out.Failed++; out.Failed == 1 {
+				out.Call, out.Errno = call, linux.ErrnoName(e)
+			}
 		}
 	}
 	return out, nil
 }
 
 // renewBatch is how many go out in one breath.
-const renewBatch = 64
+const renewBatch = 256

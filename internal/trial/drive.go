@@ -102,6 +102,9 @@ func (r *run) patience() time.Duration {
 	if r.scenario.Load.Stop.TimeWait != nil && r.limit-p.Opened+p.InFlight() < r.limit/20 {
 		return settleEvery
 	}
+	if r.paired() { // whoever looks takes the processor from those who drive both ends
+		return min(5*lookEvery, max(lookEvery, r.scenario.Load.Stop.After.Std()-r.elapsed()))
+	}
 	return lookEvery
 }
 
@@ -131,6 +134,7 @@ func (r *run) look(phase string) {
 			return err
 		})
 	}
+	r.pairedProgress()
 	if r.opt.Watch == nil {
 		return
 	}
@@ -171,7 +175,7 @@ func (r *run) goal() bool {
 	if g.Side == scenario.ClientSide {
 		s = r.client
 	}
-	standing, err := r.standing(s)
+	standing, err := r.counted(s, peer.Count{Refill: r.goalReached != nil})
 	if err != nil || standing.Moving > 0 {
 		return false
 	}
@@ -187,9 +191,11 @@ func (r *run) goal() bool {
 	return true
 }
 
-func (r *run) standing(s *side) (st peer.Standing, err error) {
+func (r *run) standing(s *side) (st peer.Standing, err error) { return r.counted(s, peer.Count{}) }
+
+func (r *run) counted(s *side, c peer.Count) (st peer.Standing, err error) {
 	err = r.ask(s, func(ctx context.Context) error {
-		st, err = s.remote.Standing(ctx)
+		st, err = s.remote.Standing(ctx, c)
 		return err
 	})
 	return st, err
@@ -264,7 +270,7 @@ func (r *run) drain() {
 func (r *run) finish() {
 	r.gatherCanaries()
 	f := peer.Finish{LifeLeast: scenario.Duration(r.life.least), LifeMost: scenario.Duration(r.life.most)}
-	for _, s := range r.active() {
+	for _, s := range r.finishing() {
 		r.ask(s, func(ctx context.Context) error { //nolint:errcheck // ask has taken note
 			res, err := s.remote.Finish(ctx, f)
 			if err != nil {
@@ -275,6 +281,7 @@ func (r *run) finish() {
 			return err
 		})
 	}
+	r.partEnds()
 }
 
 // ask makes one request to a peer that still answers and takes note of its failure.

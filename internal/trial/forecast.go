@@ -66,6 +66,7 @@ func (r *run) foresee() error {
 			lasting := standing(r.scenario, *f.RatePerSecond*taken.stands.Seconds(), n)
 			f.Plateau = new(max(*f.Plateau, lasting))
 		}
+		r.pastHalf(&f, pr, taken, n)
 		r.ranges = append(r.ranges, pr)
 		r.forecast = append(r.forecast, f)
 	}

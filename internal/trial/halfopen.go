@@ -76,7 +76,7 @@ func (r *run) keepHalfOpen() {
 		return
 	}
 	// A listener holds one more than its backlog; what is beyond that stands on the client alone.
-	room := int64(r.scenario.Server.Backlog+1) * int64(r.serverWorkers()) * int64(len(r.destinations))
+	room := int64(r.scenario.Server.Backlog+1) * int64(r.listenersEach()) * int64(len(r.destinations))
 	short := min(want, room) - st.Counts[record.SynRecv]
 	if !r.half.released && (short <= 0 || time.Since(r.half.since) > halfOpenLimit) {
 		r.half.released = true

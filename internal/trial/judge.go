@@ -66,13 +66,18 @@ func (r *run) rangeNotFilled(t *record.Trial) *record.Warning {
 		return nil // bind() found none left
 	}
 	for _, p := range t.Ports {
-		if p.Forecast.ExhaustedAfter == nil || p.FirstExhaustionSeconds != nil || t.Phases.LoadSeconds < r.life.least.Seconds() {
+		never := neverFills(&p.Forecast)
+		if p.Forecast.ExhaustedAfter == nil && !never || p.FirstExhaustionSeconds != nil || t.Phases.LoadSeconds < r.life.least.Seconds() {
 			continue
+		}
+		as := ""
+		if never {
+			as = "as was forecast, "
 		}
 		return &record.Warning{
 			Code: "range-not-filled",
-			Text: fmt.Sprintf("the first TIME_WAIT expired before the %d ports of %s were taken: no EADDRNOTAVAIL was to be had",
-				*p.Forecast.ExhaustedAfter, p.Source),
+			Text: fmt.Sprintf("%sthe first TIME_WAIT expired before the %d ports of %s were taken: no EADDRNOTAVAIL was to be had",
+				as, portsToFill(&p), p.Source),
 			Advice: "past half the range connect() takes milliseconds: set client.local_port_range to the range itself, " +
 				"which removes that cliff, or make the range smaller",
 			Spoils: []string{"first_exhaustion_seconds"},

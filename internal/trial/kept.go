@@ -119,7 +119,7 @@ func (r *run) keeps() int64 {
 
 // shares tells a side's peer how its plan is carried out.
 func (r *run) shares(of scenario.Side, p peer.Prepare) peer.Prepare {
-	p.Descriptors = r.opt.Descriptors
+	p.Descriptors, p.Profile = r.opt.Descriptors, r.opt.Profile != nil
 	if p.Processes = r.processes(of); p.Processes > 1 {
 		p.Program = peer.Program{Path: r.opt.Program.Path, Args: r.opt.Program.Peer}
 	}
@@ -218,8 +218,8 @@ func (r *run) keepAlive() *record.KeepAlive {
 	return &out
 }
 
-// memory is what a side's sockets and processes hold, where its connections are kept.
-func (r *run) memory(s *side) *record.Memory {
+// sideMemory is what a side's sockets and processes hold, where its connections are kept.
+func (r *run) sideMemory(s *side) *record.Memory {
 	if s.result == nil || !teardown.Keeps(r.strategy.Client) && !teardown.Keeps(r.strategy.Server) || !r.scenario.Stand.Off() {
 		return nil
 	}

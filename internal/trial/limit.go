@@ -4,6 +4,7 @@ package trial
 
 import (
 	"fmt"
+	"runtime"
 
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
@@ -26,7 +27,7 @@ func (r *run) limitedBy(t *record.Trial) (who, why string) {
 	if t.Status != record.Complete || length <= 0 || !r.scenario.Stand.Off() || r.scenario.Kept() || r.scenario.Load.Stop.TimeWait != nil {
 		return "", ""
 	}
-	client, server := share(t.Sides.Client.CPU, t.Workers.Client, length), share(t.Sides.Server.CPU, t.Workers.Server, length)
+	client, server := share(t.Sides.Client.CPU, r.busiest(t.Workers.Client), length), share(t.Sides.Server.CPU, r.busiest(t.Workers.Server), length)
 	late := t.Connections.NotStarted > 0 || float64(t.Connections.Late) > lateShare*float64(t.Connections.Attempted)
 	exhausted := failed(t, record.AddrNotAvailable) + failed(t, record.AddrInUse)
 	relayed := withoutPort(t)
@@ -37,6 +38,9 @@ func (r *run) limitedBy(t *record.Trial) (who, why string) {
 		return byPorts, fmt.Sprintf("%d of %d connections found no port", exhausted, t.Connections.Attempted)
 	case t.Rate.AskedPerSecond != nil && !late:
 		return bySchedule, "no more was asked for"
+	case r.paired() && client.busy > busyShare && client.user <= 0.5:
+		return byKernel, fmt.Sprintf("the workers, which drive both sides, were busy %s, %s of it in the kernel", percent(client.busy),
+			percent(1-client.user))
 	case client.busy > busyShare && client.user > 0.5:
 		return byGenerator, fmt.Sprintf("the client's workers were busy %s, %s of it in this program", percent(client.busy), percent(client.user))
 	case client.busy > busyShare:
@@ -48,6 +52,10 @@ func (r *run) limitedBy(t *record.Trial) (who, why string) {
 	if full, way := r.linkShare(t); full >= linkFull {
 		return byLink, fmt.Sprintf("the way to the %s carried %s of what %s lets through, headers included", way, percent(full),
 			r.scenario.Link.Rate)
+	}
+	if r.paired() {
+		return byWaiting, fmt.Sprintf("the workers, which drive both sides, were busy %s: they found nothing ready, or no processor",
+			percent(client.busy))
 	}
 	if r.foreign() {
 		return byWaiting, fmt.Sprintf("the client's workers were busy %s: it waited for the server, which is not ours", percent(client.busy))
@@ -87,6 +95,14 @@ func share(c record.CPU, workers int, seconds float64) use {
 		return use{}
 	}
 	return use{c.Total() / (seconds * float64(workers)), c.UserSeconds / c.Total()}
+}
+
+// busiest is how many of so many threads can be busy at once.
+func (r *run) busiest(threads int) int {
+	if blocks(&r.scenario) {
+		return min(threads, runtime.NumCPU())
+	}
+	return threads
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.0f %%", share*100) }

@@ -58,10 +58,18 @@ func (r *run) pair() error {
 		return err
 	}
 	r.descriptors()
+	r.threads()
+	if err := r.checkPaired(); err != nil {
+		return err
+	}
 	if err := r.shareOut(); err != nil {
 		return err
 	}
 	r.layOutTuples(r.splitSources(addrs(clients)), addrs(servers))
+	r.chooseSpread()
+	if err := r.chooseWay(); err != nil {
+		return err
+	}
 	if err := r.track(); err != nil {
 		return err
 	}
@@ -227,12 +235,16 @@ func (r *run) descriptors() {
 	}
 }
 
-// workers is how many threads a side drives connections with: half the processors, unless the scenario says.
-func workers(asked, most int) int {
-	if asked == 0 {
+// workersOf is how many threads a side drives connections with: one for each processor that they are spread over, else
+// half of the processors, unless the scenario says.
+func (r *run) workersOf(asked int) int {
+	switch {
+	case len(r.cpus) > 0:
+		return len(r.cpus)
+	case asked == 0:
 		asked = max(1, runtime.NumCPU()/2)
 	}
-	return min(asked, most)
+	return min(asked, r.scenario.Load.Concurrency)
 }
 
 // workers is how many threads either side has. In a stand each group has one of its own, and the server has one.
@@ -265,6 +277,10 @@ func (r *run) length() scenario.Duration {
 const mostMetered = 1 << 16
 
 func (r *run) prepareServer() (err error) {
+	if r.paired() {
+		r.server.ready, err = r.server.remote.Prepare(r.hard, peer.Prepare{Counts: true, Watch: r.watch(serverSide)})
+		return err
+	}
 	if r.foreign() {
 		r.server.ready, err = r.server.remote.Prepare(r.hard, peer.Prepare{Foreign: r.foreignServer(), Watch: r.watch(serverSide)})
 		return err
@@ -282,12 +298,13 @@ func (r *run) prepareServer() (err error) {
 func (r *run) serverPlan() server.Plan {
 	s := &r.scenario
 	return server.Plan{
-		Engine: s.Engine, Listen: r.destinations, Socket: server.SocketOf(*s),
+		Engine: s.Engine, IO: r.way.io, CallCosts: s.Measure.CallCosts.IsOn(), Listen: r.destinations, Socket: server.SocketOf(*s),
 		Backlog: s.Server.Backlog, Workers: r.serverWorkers(), AcceptDelay: s.Server.AcceptDelay,
 		Sources: r.sources, Ignore: r.canaries.client, Timeout: s.Client.Timeout, Length: r.length(),
 		Request: s.Payload.Request, Response: s.Payload.Response, Rounds: s.Client.Requests,
-		Think: s.Server.Think, Steps: r.strategy.Server, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Server), Meter: mostMetered,
+		Think: s.Server.Think, Steps: r.strategy.Server, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Server), Meter: r.meter(),
 		CPUs:      r.opt.CPUs.Server,
+		Spread:    r.cpus,
 		Heartbeat: s.Server.Heartbeat,
 		LifeLeast: scenario.Duration(r.life.least), LifeMost: scenario.Duration(r.life.most),
 	}
@@ -295,15 +312,27 @@ func (r *run) serverPlan() server.Plan {
 
 // serverWorkers is one where the listeners cannot stand side by side.
 func (r *run) serverWorkers() int {
+	switch {
+	case blocks(&r.scenario):
+		return r.serverThreads()
+	case r.paired():
+		return r.pairedWorkers()
+	}
 	if r.scenario.Server.ReusePort == scenario.Off {
 		return 1
 	}
-	return max(workers(r.scenario.Server.Workers, r.scenario.Load.Concurrency), r.kept.processes.Server)
+	return max(r.workersOf(r.scenario.Server.Workers), r.kept.processes.Server)
 }
 
 // clientWorkers is one at least for each process that the client is.
 func (r *run) clientWorkers() int {
-	return max(workers(r.scenario.Client.Workers, r.scenario.Load.Concurrency), r.kept.processes.Client)
+	switch {
+	case blocks(&r.scenario):
+		return r.scenario.Load.Concurrency
+	case r.paired():
+		return r.pairedWorkers()
+	}
+	return max(r.workersOf(r.scenario.Client.Workers), r.kept.processes.Client)
 }
 
 func (r *run) prepareClient() (err error) {
@@ -320,6 +349,7 @@ func (r *run) prepareClient() (err error) {
 	}
 	whole := peer.Prepare{Client: &plan, Watch: r.watch(clientSide), OpenFiles: r.scenario.Client.Descriptors}
 	r.withHalfOpen(&whole)
+	r.pairUp(&whole)
 	r.client.ready, err = r.client.remote.Prepare(r.hard, r.shares(clientSide, whole))
 	return err
 }
@@ -327,13 +357,13 @@ func (r *run) prepareClient() (err error) {
 func (r *run) clientPlan() client.Plan {
 	s := &r.scenario
 	return client.Plan{
-		Engine: s.Engine, Sources: r.sources, Destinations: r.destinations, Socket: client.SocketOf(s.Client),
+		Engine: s.Engine, IO: r.way.io, CallCosts: s.Measure.CallCosts.IsOn(), Sources: r.sources, Destinations: r.destinations, Socket: client.SocketOf(s.Client),
 		Rate: s.Load.Rate, Concurrency: s.Load.Concurrency, Workers: r.clientWorkers(),
 		Until: s.Load.Stop.After, Timeout: s.Client.Timeout,
 		Connections: s.Load.Stop.Connections, Failures: s.Load.Stop.Failures,
 		Request: s.Payload.Request, Response: s.Payload.Response, Rounds: s.Client.Requests,
-		Steps: r.strategy.Client, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Client), Meter: mostMetered,
-		CPUs: r.opt.CPUs.Client, Answers: !s.Server.Heartbeat.Off(),
+		Steps: r.strategy.Client, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Client), Meter: r.meter(),
+		CPUs: r.opt.CPUs.Client, Spread: r.cpus, Answers: !s.Server.Heartbeat.Off(),
 	}
 }
 
@@ -348,6 +378,7 @@ const (
 func (r *run) watch(of scenario.Side) peer.Watch {
 	w := peer.Watch{
 		IPv6: r.scenario.Family == scenario.IPv6, OwnNamespace: r.scenario.Topology == scenario.Veth, Leave: r.leave(),
+		Budget: r.scenario.Sample.Budget.Share(), Every: r.scenario.Sample.Split,
 		Orphans: r.scenario.Stand.Off() && r.leavesOrphans(of),
 	}
 	declared := r.strategy.Expect.Server

@@ -28,12 +28,11 @@ func (r *run) record() (*record.Trial, error) {
 	if asked.Goal != nil {
 		asked.Goal.ReachedSeconds = r.goalReached
 	}
-	s := &r.scenario
 	t := &record.Trial{
 		Schema: record.Schema, ID: r.id(), Tool: r.opt.Tool, Status: r.status(), Failure: r.failure,
-		StartedAt: r.started.UTC(), Command: r.opt.Command, Engine: engineName(s),
+		StartedAt: r.started.UTC(), Command: r.opt.Command, Engine: r.engineName(), EngineWhy: r.way.why,
 		Scenario: asked,
-		Workers:  r.workers(),
+		Workers:  r.workers(), Spread: r.cpus,
 		Phases:   record.Phases{LoadSeconds: r.loadSeconds, HoldSeconds: r.holdSeconds, StoppedBy: r.stoppedBy},
 		Outcomes: []record.Outcome{}, Ports: []record.Tuple{}, Warnings: []record.Warning{},
 	}
@@ -50,9 +49,13 @@ func (r *run) record() (*record.Trial, error) {
 	t.Environment = r.environment()
 	t.Close, t.Stand, t.Restart = r.close(t), r.standRecord(), r.restart()
 	t.Kept = r.keptRecord()
+	if t.CallCosts, err = r.callCosts(); err != nil {
+		return nil, err
+	}
 	t.Rate.LimitedBy, t.Rate.LimitedWhy = r.limitedBy(t)
 	r.judge(t)
 	t.Warnings = append(t.Warnings, r.warnings...)
+	r.takeMemory(t)
 	return t, nil
 }
 
@@ -71,14 +74,6 @@ func Describe(s scenario.Scenario) (record.Scenario, error) {
 		out.Goal = &record.Goal{Side: string(g.Side), TimeWait: g.Count}
 	}
 	return out, nil
-}
-
-// engineName tells engines whose figures must not be compared apart: the standard library chooses its own way to wait.
-func engineName(s *scenario.Scenario) string {
-	if s.Engine == "split" {
-		return s.Engine + "/" + s.IO
-	}
-	return s.Engine
 }
 
 func (r *run) restart() *record.Restart {
@@ -116,8 +111,8 @@ func (r *run) side(s *side) record.Side {
 		return out
 	}
 	out.States = record.SideStates{Peak: everyState(res.Peak), End: everyState(res.End)}
-	out.Counters, out.Sampler = res.Counters, res.Sampler
-	out.Memory = r.memory(s)
+	out.Counters, out.Sampler, out.Sampling = res.Counters, res.Sampler, &res.Sampling
+	out.Memory = r.sideMemory(s)
 	if res.LongestLeftMS > 0 {
 		l := float64(res.LongestLeftMS) / 1e3
 		out.TimeWait.LifetimeSeconds = &l
@@ -359,6 +354,9 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 	l.Replaced = &replaced
 	// The times of the closes bound how many have expired; what reuse or a new SYN took did not.
 	least, most := max(0, res.Expired-reused), res.ExpiredMost
+	if s == r.server { // a minute that began anew is not over when its close is a minute ago
+		least = max(0, least-r.stand.record.Renewed)
+	}
 	unexplained := int64(0)
 	switch {
 	case rest < least:
@@ -431,6 +429,7 @@ func (r *run) environment() record.Environment {
 		e.Unmeasured["offloads"] = "no link: both sides are in one namespace"
 	}
 	r.unmeasuredLimits(e.Unmeasured)
+	r.pairedUnmeasured(e.Unmeasured)
 	if r.relay != nil {
 		e.Unmeasured["bytes.lost"] = "client and server each speak with the relay"
 	}

@@ -140,7 +140,7 @@ const tellApart = scenario.Duration(lookEvery)
 // the client, the client's towards the server.
 func (r *run) watchRelay(as scenario.Side) peer.Watch {
 	port := uint16(r.scenario.Relay.Port)
-	w := peer.Watch{IPv6: r.scenario.Family == scenario.IPv6, Every: tellApart}
+	w := peer.Watch{IPv6: r.scenario.Family == scenario.IPv6, Every: tellApart, Budget: r.scenario.Sample.Budget.Share()}
 	if as == serverSide {
 		w.LocalPort = port
 		return w
@@ -218,7 +218,7 @@ func (r *run) face(samples []record.Sample, seen *peer.Seen) record.RelayFace {
 	if seen == nil {
 		return f
 	}
-	f.States = record.SideStates{Peak: everyState(seen.Peak), End: everyState(seen.End)}
+	f.States, f.Sampling = record.SideStates{Peak: everyState(seen.Peak), End: everyState(seen.End)}, &seen.Sampling
 	if seen.LongestLeftMS > 0 {
 		l := float64(seen.LongestLeftMS) / 1e3
 		f.TimeWait.LifetimeSeconds = &l

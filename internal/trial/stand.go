@@ -4,7 +4,6 @@ package trial
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -53,6 +52,9 @@ type stand struct {
 	// onlyBucketsShort tells that nothing but those is missing.
 	onlyBucketsShort bool
 	renewAt          time.Duration // when TIME_WAIT are next looked after
+	aging            []peer.Ends   // that have not much time left, as the server sees them
+	counting         time.Duration // what the last count of the server's sockets took
+	countAt          time.Duration // when the next one is due
 	// unrenewable is why TIME_WAIT cannot be kept beyond their minute; "" where they can.
 	unrenewable string
 }
@@ -147,6 +149,7 @@ func (r *run) layOutGroups(addresses int) {
 		}
 		g := &group{recipe: recipe, asked: int64(n), limit: int64(n)}
 		if recipe.State == record.TimeWait {
+			g.recipe.Silent = n > renewMany && !r.foreign() // a request and its answer take a fifth of the time
 			for i := range r.scenario.Client.Addresses {
 				g.sources = append(g.sources, i)
 			}
@@ -235,10 +238,10 @@ func (r *run) bringUp(soft context.Context) {
 	r.begin(sides...)
 	limit := r.scenario.Load.Stop.After.Std()
 	for r.failure == nil && r.elapsed() < limit {
-		if !r.pause(soft, settleEvery) {
+		if !r.pause(soft, r.stand.patience()) {
 			break
 		}
-		if r.lookAtStand("load") {
+		if _, all := r.lookAtStand("load"); all {
 			at := r.elapsed().Seconds()
 			r.goalReached = &at
 			break
@@ -251,16 +254,24 @@ func (r *run) bringUp(soft context.Context) {
 	r.split()
 }
 
-// lookAtStand counts the server's sockets, lets the groups go on where they are short, and tells whether all stand.
-func (r *run) lookAtStand(phase string) bool {
+// lookAtStand asks how far the groups are. Where a count is due it counts the server's sockets, lets the groups go on where
+// they are short, and tells whether all stand.
+func (r *run) lookAtStand(phase string) (counted, all bool) {
 	r.look(phase)
+	r.renew()
+	began := r.elapsed()
+	if began < r.stand.countAt || phase == "load" && len(r.stand.aging) > 0 { // those have no time to lose
+		return false, false
+	}
 	st, err := r.standing(r.server)
 	if err != nil {
-		return false
+		return false, false
 	}
+	r.stand.counting = r.elapsed() - began
+	r.stand.countAt = r.elapsed() + r.untilCount()
 	r.stand.record.Standing, r.stand.overflown = st.Counts, st.Overflown
-	r.renew()
-	all, others := true, true
+	all = true
+	others := true
 	for _, g := range r.stand.groups {
 		if short := g.asked - st.Counts[g.recipe.State]; short != 0 {
 			all = false
@@ -269,7 +280,34 @@ func (r *run) lookAtStand(phase string) bool {
 		}
 	}
 	r.stand.onlyBucketsShort = !all && others
-	return all
+	return true, all
+}
+
+// countShare keeps the counts' share of the time under one in so many: each walks through all sockets of the host.
+const countShare = 10
+
+// A count is never further off than this: on a busy machine one that waits for its turn seems dear. Of very many sockets
+// it is.
+const (
+	countPause     = 100 * time.Millisecond
+	countPauseMany = 5 * time.Second
+)
+
+// untilCount is how long the next count may wait.
+func (r *run) untilCount() time.Duration {
+	most := countPause
+	if r.scenario.Stand.TimeWait+r.scenario.Stand.TimeWaitOut > renewMany {
+		most = countPauseMany
+	}
+	return min(countShare*r.stand.counting, most)
+}
+
+// patience is the pause between two looks: longer where a count takes long, and most looks do without one.
+func (s *stand) patience() time.Duration {
+	if countShare*s.counting > lookEvery {
+		return lookEvery
+	}
+	return settleEvery
 }
 
 // bucketsShort tells whether a group is short of what the kernel keeps no more of (tcp_max_tw_buckets): each one more would
@@ -358,77 +396,15 @@ func (r *run) quiet(g *group) bool {
 func (r *run) holdStand(soft context.Context) {
 	length := r.scenario.Load.Hold.Std()
 	begun := r.elapsed()
+	r.stand.countAt = 0 // however short it is, there is one count of it
 	for r.failure == nil && !r.interrupted && r.elapsed()-begun < length {
 		if !r.pause(soft, min(lookEvery, max(0, length-(r.elapsed()-begun)))) {
 			break
 		}
-		r.lookAtStand("hold")
-		if r.failure == nil {
+		if counted, _ := r.lookAtStand("hold"); counted && r.failure == nil {
 			r.stand.note()
 		}
 	}
 	r.holdSeconds = (r.elapsed() - begun).Seconds()
 	r.stand.record.HeldSeconds = r.holdSeconds
-}
-
-// note remembers how far the count is from what was asked for.
-func (s *stand) note() {
-	k := &s.record
-	if k.Looks++; k.Looks == 1 {
-		k.Least, k.Most = record.Counts{}, record.Counts{}
-	}
-	for _, state := range record.States {
-		asked, named := k.Asked[state]
-		if !named && (state == record.Listen || state == record.Closed) { // there must be a listener
-			continue
-		}
-		n := k.Standing[state]
-		if k.Looks == 1 {
-			k.Least[state] = n
-		}
-		k.Least[state], k.Most[state] = min(k.Least[state], n), max(k.Most[state], n)
-		k.WorstDeviation = max(k.WorstDeviation, n-asked, asked-n)
-	}
-}
-
-// standRecord is nil where a load was run.
-func (r *run) standRecord() *record.Stand {
-	if r.scenario.Stand.Off() {
-		return nil
-	}
-	k := r.stand.record
-	k.Reached = r.goalReached
-	k.Standing = everyState(k.Standing)
-	for _, c := range []*record.Counts{&k.Least, &k.Most} {
-		if *c == nil {
-			*c = record.Counts{}
-		}
-	}
-	return &k
-}
-
-// closedItself tells whether a server of somebody else's took connections down that were to stay ESTABLISHED: they are
-// fewer than asked, and more than asked are half-closed by it.
-func closedItself(k *record.Stand) bool {
-	return k.Least[record.Established] < k.Asked[record.Established] &&
-		k.Most[record.FinWait1]+k.Most[record.FinWait2] > k.Asked[record.FinWait1]+k.Asked[record.FinWait2]
-}
-
-// standNotReached says which states are not as they were asked to be.
-func (r *run) standNotReached(t *record.Trial) *record.Warning {
-	if t.Stand == nil || t.Status != record.Complete || r.goalReached != nil && t.Stand.WorstDeviation == 0 {
-		return nil
-	}
-	text := fmt.Sprintf("the states were up to %d sockets off what was asked for during the hold", t.Stand.WorstDeviation)
-	advice := "what expires is opened again a moment later: a shorter load.hold shows none of it"
-	if r.goalReached == nil {
-		text = fmt.Sprintf("not all of the sockets asked for ever stood at once within %s", r.scenario.Load.Stop.After)
-		advice = "give it more time with --set load.stop.after, or ask for fewer"
-	}
-	if r.scenario.Server.Command != "" && closedItself(t.Stand) {
-		text += "; the server closed connections that were to stay open, as its own configuration has it"
-		advice = "give it a keep-alive and a client timeout (nginx: keepalive_timeout; HAProxy: timeout client, timeout http-keep-alive) " +
-			"longer than the hold, or hold for less; a server that closes after each response cannot hold ESTABLISHED"
-	}
-	return &record.Warning{Code: "stand-not-reached", Text: text, Advice: advice, Spoils: []string{"stand"}}
 }

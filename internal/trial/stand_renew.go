@@ -17,10 +17,16 @@ import (
 // anew. So where sockets are to stand for longer, the other end's host sends one to each of them in time.
 
 const (
-	// renewLeft is how much time a TIME_WAIT has left when its turn comes.
-	renewLeft = 40 * time.Second
-	// renewEvery is how often those are looked for.
+	// renewLeft is how much time a TIME_WAIT has left when its turn comes. Of very many it is less: they would be looked
+	// after while most of them are still to be made, and each then twice.
+	renewLeft     = 40 * time.Second
+	renewLeftMany = 20 * time.Second
+	// renewMany is how many are very many.
+	renewMany = 200_000
+	// renewEvery is how often those are looked for, at the most.
 	renewEvery = time.Second
+	// renewShare keeps the looks' share of the time under one in so many: each is a dump of all TIME_WAIT.
+	renewShare = 4
 )
 
 // renewing tells whether the first TIME_WAIT might end before the hold does.
@@ -34,36 +40,49 @@ func (r *run) how(recipe teardown.Recipe) string {
 	return recipe.How
 }
 
-// renew has those begin anew that have not much time left.
+// renew has those begin anew that have not much time left, some at a time: between them the sockets are looked at.
 func (r *run) renew() {
 	asked := r.scenario.Stand.TimeWait + r.scenario.Stand.TimeWaitOut
-	if asked == 0 || !r.renewing() || r.stand.unrenewable != "" || r.elapsed() < r.stand.renewAt {
+	if asked == 0 || !r.renewing() || r.stand.unrenewable != "" {
 		return
 	}
-	r.stand.renewAt = r.elapsed() + renewEvery
-	if r.elapsed() < timeWaitLen-renewLeft {
-		return // none is so old
+	left := renewLeft
+	if asked > renewMany {
+		left = renewLeftMany
 	}
-	var old []peer.Ends
-	r.ask(r.server, func(ctx context.Context) (err error) { //nolint:errcheck // ask has taken note
-		old, err = r.server.remote.Aging(ctx, peer.Aging{
-			IPv6: r.scenario.Family == scenario.IPv6, LeftMS: renewLeft.Milliseconds(), Most: peer.MostRenewed,
-		})
-		return err
-	})
-	if len(old) == 0 {
+	if len(r.stand.aging) == 0 {
+		r.findAging(left)
+	}
+	some := peer.Take(&r.stand.aging, peer.MostRenewed)
+	if len(some) == 0 {
 		return
-	}
-	for i, e := range old { // the other end's view
-		old[i] = peer.Ends{Local: e.Remote, Remote: e.Local}
 	}
 	r.ask(r.client, func(ctx context.Context) error { //nolint:errcheck // ask has taken note
-		told, err := r.client.remote.Renew(ctx, peer.Renew{Ends: old})
-		if err == nil && told.Failed == len(old) {
+		told, err := r.client.remote.Renew(ctx, peer.Renew{Ends: some})
+		if n := peer.Connections(some); err == nil && told.Failed == n {
 			r.stand.unrenewable = fmt.Sprintf("%s: %s", told.Call, told.Errno)
+		} else {
+			r.stand.record.Renewed += int64(n - told.Failed)
 		}
 		return err
 	})
+}
+
+// findAging looks for those that have less time left, once it is time to: none is as old before.
+func (r *run) findAging(left time.Duration) {
+	began := r.elapsed()
+	if began < timeWaitLen-left || began < r.stand.renewAt {
+		return
+	}
+	r.ask(r.server, func(ctx context.Context) (err error) { //nolint:errcheck // ask has taken note
+		r.stand.aging, err = r.server.remote.Aging(ctx, peer.Aging{
+			IPv6: r.scenario.Family == scenario.IPv6, LeftMS: left.Milliseconds(), Most: peer.MostAging,
+		})
+		return err
+	})
+	if peer.Connections(r.stand.aging) < peer.MostAging { // else there are more of them
+		r.stand.renewAt = r.elapsed() + max(renewEvery, renewShare*(r.elapsed()-began))
+	}
 }
 
 // notRenewed says that TIME_WAIT ended before the hold did, and why.

@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"time"
 
-	"twomsl/client"
 	"twomsl/internal/lab"
 	"twomsl/internal/linux"
 	"twomsl/internal/machine"
@@ -43,6 +42,13 @@ type Options struct {
 	// Descriptors is how many a process of a side may have, where that is less than the machine's limit; 0: as many as that.
 	Descriptors int
 	Addresses   Addresses
+	// Search, where it is set, measures what the forecast of the half-range cliff rests on. It is asked before the load, and
+	// only where the load gets that far.
+	Search Searcher
+	// Profile, where it is set, is given a profile of each side's process during the load, as `go tool pprof` reads it.
+	Profile func(side string, data []byte) error
+	// Memory asks what the load and its sockets take: the kernel's caches, and the program's own processes.
+	Memory bool
 	// Watch, where it is set, is called about ten times a second while the load runs.
 	Watch func(Moment)
 	// Say, where it is set, is told what a person should know before the load starts.
@@ -73,7 +79,9 @@ type RelayMoment struct {
 type Addresses struct{ Server string }
 
 // Known is what this program can carry out, for scenario.Check.
-var Known = scenario.Known{Engines: client.Engines, IOs: []string{"epoll"}, Close: teardown.Check, Causes: record.DiagnosedCauses}
+var Known = scenario.Known{
+	Engines: engines, IOs: []string{"auto", "uring", "epoll", "blocking"}, Ring: Unchained, Close: teardown.Check, Causes: record.DiagnosedCauses,
+}
 
 // Strategies lists the ways to close that this program knows.
 func Strategies() []teardown.Kind { return teardown.Kinds() }
@@ -97,6 +105,7 @@ func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (t *recor
 	}
 	steal, stealKnown := machine.Steal("")
 	began := time.Now()
+	r.memory.begin(opt.Memory)
 	if s.Stand.Off() {
 		r.kept.slabBefore = lookAtSlab()
 		r.load(soft)
@@ -106,12 +115,14 @@ func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (t *recor
 		r.bringUp(soft)
 		r.holdStand(soft)
 	}
+	r.memory.end()
 	r.finish()
 	if after, ok := machine.Steal(""); ok && stealKnown {
 		d := after - steal
 		r.steal, r.stealOver = &d, time.Since(began)
 	}
-	return r.record()
+	t, err = r.record()
+	return t, errors.Join(err, r.profiles())
 }
 
 // run is one trial under way.
@@ -127,6 +138,8 @@ type run struct {
 	relay    *side // nil where there is none
 	onward   *run  // what is between the relay and the server; nil where there is none
 
+	way          way
+	cpus         []int // processors, one for each worker of either side; nil where the kernel places them
 	strategy     teardown.Strategy
 	life         life
 	sources      []netip.Addr
@@ -136,6 +149,7 @@ type run struct {
 	canaries     canaries
 	half         halfOpen
 	kept         kept
+	memory       memory
 	forecast     []record.Forecast
 	ranges       []record.PortRange
 	warnings     []record.Warning
