@@ -20,7 +20,7 @@ func claimsOf(id string, list ...record.Claim) *record.Claims {
 			{Name: "t1", Try: record.Try{Assay: "life", Arguments: []string{"fin_timeout=5"}}, Seconds: 64.2},
 			{
 				Name: "t2", Try: record.Try{Scenario: "close-matrix", Set: []string{"close.side=client"}}, Seconds: 1.1,
-				Command: "twomsl run close-matrix --set close.side=client", TrialID: "close-matrix-20261121-101500-0001",
+				Command: "twomsl run close-matrix --set close.side=client", TrialID: "close-matrix-20261121-101500-0001", Engine: "split/epoll",
 			},
 			{Name: "t3", Try: record.Try{Assay: "again"}, Cannot: "socket(IPPROTO_sctp): EPROTONOSUPPORT: this kernel has none"},
 		},

@@ -32,6 +32,7 @@ func writeClaimsHTML(b *bytes.Buffer, c *record.Claims, opt Options) error {
 	p.add(testsSection(c))
 	e := &pageSection{ID: "environment", Title: "Environment"}
 	e.environment(&c.Environment)
+	e.pair("engine", claimedEngines(c))
 	e.started(c.StartedAt)
 	p.add(e)
 	r := &pageSection{ID: "repeat", Title: "Repeat it"}

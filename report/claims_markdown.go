@@ -15,7 +15,7 @@ func writeClaimsMarkdown(b *bytes.Buffer, c *record.Claims, opt Options) error {
 	if c.Recipe != "" {
 		title = clean(c.Recipe) + ", line by line"
 	}
-	fmt.Fprintf(b, "### %s: %s\n\n", escaped(title), escaped(kernel(&c.Environment)))
+	fmt.Fprintf(b, "### %s: %s\n\n", escaped(title), escaped(joined(kernel(&c.Environment), claimedEngines(c))))
 	if text := claimsEnding(c); text != "" {
 		fmt.Fprintf(b, "%s\n\n", escaped(text))
 	}

@@ -42,6 +42,9 @@ func writeClaimsTerminal(b *bytes.Buffer, c *record.Claims, opt Options) error {
 		}
 	}
 	s.section()
+	if engines := claimedEngines(c); engines != "" {
+		s.row("engine", words(engines)...)
+	}
 	machine(s, &c.Environment)
 	if len(c.Claims) > mostDetailed {
 		s.row("evidence", "of", "each", "claim,", "and", "its", "mechanism:", "-o html=FILE,", "-o markdown,", "or", "name", "the", "claims")

@@ -87,7 +87,7 @@ func writeComparisonCSV(b *bytes.Buffer, c *record.Comparison, _ Options) error 
 	for i := range c.Metrics {
 		rows[i] = &c.Metrics[i]
 	}
-	return writeCSV(b, metricFields, rows)
+	return writeCSV(b, slices.Concat(metricFields, engineFields(c)), rows)
 }
 
 func writeLinesCSV(b *bytes.Buffer, c *record.Comparison, _ Options) error {

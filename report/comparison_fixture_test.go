@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"twomsl/internal/record"
+	"twomsl/report/compare"
 )
 
 // comparisons are the comparison records of the goldens, from figures that agree with each other.
 func comparisons() []*record.Comparison {
 	return []*record.Comparison{
-		fourLines(), lingerZero(), fewerBuckets(), noisyThree(), sameTwice(), stoppedShort(), twoKernels(),
+		fourLines(), lingerZero(), fewerBuckets(), noisyThree(), sameTwice(), stoppedShort(), twoKernels(), twoEngines(),
 	}
 }
 
@@ -34,7 +35,7 @@ func comparisonOf(name, scenario, title, command string, trials int, variants ..
 		},
 	}
 	for i := range variants {
-		c.Variants[i].Counted = trials
+		c.Variants[i].Counted, c.Variants[i].Engines = trials, []string{"split/epoll"}
 		c.Variants[i].Spec = c.Scenario.Spec
 	}
 	turns(c, trials)
@@ -463,6 +464,28 @@ func twoKernels() *record.Comparison {
 	c.Warnings = []record.Warning{{
 		Code: "not-interleaved", Text: "the trials were recorded elsewhere and not in turns: the machine may have changed in between",
 		Advice: "record several boots of each kernel, or compare on one machine with twomsl compare SCENARIO",
+	}}
+	return c
+}
+
+// twoEngines is a comparison in which one variant was driven by another engine than the other.
+func twoEngines() *record.Comparison {
+	c := comparisonOf("compare-engines", "steady-200", "200/s for 5 s", "twomsl compare steady-200 --variant uring=io=uring --variant epoll=io=epoll", 8,
+		record.Variant{Name: "uring", Set: []string{"io=uring"}}, record.Variant{Name: "epoll", Set: []string{"io=epoll"}})
+	of(exact(c, "epoll", "failed", "connections", "lower", 0, 0), 1000, 1000)
+	for i, name := range []string{"connect.p50_us", "connect.p99_us"} {
+		m := timed(c, "epoll", name, "us", "lower", []float64{44, 190}[i], []float64{52, 231}[i], 0.08, 0.03)
+		m.Verdict, m.Interval, m.P, m.Adjusted = record.Inconclusive, nil, nil, nil
+		m.Why = "different engines: split/uring in uring, split/epoll in epoll"
+	}
+	quiet(c, "epoll")
+	decide(c, "failed", "connect.p50_us", "connect.p99_us")
+	c.Variants[0].Engines = []string{"split/uring"}
+	c.Warnings = []record.Warning{{
+		Code:   compare.DifferentEngines,
+		Text:   "the trials were driven by different engines, each with a speed and a cost of its own: uring by split/uring; epoll by split/epoll",
+		Advice: "set engine and io the same for all variants; what the kernel counts can be compared as it is",
+		Spoils: []string{"connects_per_second", "connect.p50_us", "connect.p99_us"},
 	}}
 	return c
 }

@@ -213,6 +213,9 @@ func background(b *bytes.Buffer, c *record.Comparison) {
 	for i, text := range planWords(c) {
 		items = append(items, escaped([]string{"trials: ", "judged ", ""}[min(i, 2)]+text))
 	}
+	if engines := comparedEngines(c); engines != "" {
+		items = append(items, escaped("engine: "+engines))
+	}
 	if ranOn := machineParts(&c.Environment); len(ranOn) > 0 {
 		items = append(items, escaped("machine: "+joined(ranOn...)))
 	}

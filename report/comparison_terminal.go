@@ -31,6 +31,9 @@ func writeComparisonTerminal(b *bytes.Buffer, c *record.Comparison, opt Options)
 		s.row([]string{"trials", "judged", ""}[min(i, 2)], words(text)...)
 	}
 	lostTrials(s, c)
+	if engines := comparedEngines(c); engines != "" {
+		s.row("engine", words(engines)...)
+	}
 	machine(s, &c.Environment)
 	found(s, opt)
 	if text := resume(c, opt); text != "" {

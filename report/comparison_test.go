@@ -782,9 +782,12 @@ func TestCSVIsDocumented(t *testing.T) {
 	const path = "../docs/CSV.md"
 	var b strings.Builder
 	b.WriteString(csvIntro)
-	fmt.Fprintf(&b, "\n## csv\n\nOne row for each metric of each variant but the first.\n\n%s", csvTable(metricFields))
+	fmt.Fprintf(&b, "\n## csv\n\nOne row for each metric of each variant but the first.\n\n%s", csvTable(slices.Concat(metricFields, engineFields(&record.Comparison{}))))
 	fmt.Fprintf(&b, "\n## csv-lines\n\nOne row for each line of the recipe on each side; only the header where the comparison did not go\n"+
 		"line by line (`--by-line`).\n\n%s", csvTable(append(slices.Clone(lineFields), enoughField(fourLines()))))
+	fmt.Fprintf(&b, "\n# A benchmark as CSV\n\n## csv of a benchmark\n\nOne row for each metric of each row of the benchmark.\n\n%s", csvTable(benchFields))
+	fmt.Fprintf(&b, "\n## csv-curve\n\nOne row for each part of the range of ports, where the benchmark has figures against how full it is.\n\n%s",
+		csvTable(benchCurveFields))
 	if *update {
 		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)

@@ -23,7 +23,7 @@ func fixtures() []*record.Trial {
 	return append([]*record.Trial{
 		incident(), exhaustionSmall(), reuseSmall(), steady(), cliffTrial(), interrupted(), failed(), overflow(), sparse(),
 		lossy(), notAsDeclared(), netEngine(), stateMix(), acceptBacklog(), conntrackFull(), proxyExhaustion(), proxyPool(), proxyDied(),
-		canariesSmall(), canariesBound(),
+		canariesSmall(), canariesBound(), timedCalls(), timedThreads(),
 	}, troubles()...)
 }
 
@@ -177,7 +177,24 @@ func incident() *record.Trial {
 		}
 		return ramp(at, 1.4, 18_122)
 	}, func(float64) int64 { return 2 })
+	t.Sides.Client.Sampling = costing(0.3, 213, 12, 0, 3)
+	t.Sides.Server.Sampling = costing(1.3, 200, 10, 14, 4) // over its budget
 	return t
+}
+
+// costing is what counting took: a share in percent, and so many looks of each kind.
+func costing(share float64, totals, totalsUS, splits, full int64) *record.Sampling {
+	s := &record.Sampling{BudgetPercent: 1, SharePercent: share}
+	if totals > 0 {
+		s.Totals = record.LookCost{Looks: totals, MeanUS: float64(totalsUS), MostUS: 95}
+	}
+	if splits > 0 {
+		s.Splits = record.LookCost{Looks: splits, MeanUS: 960, MostUS: 2_310}
+	}
+	if full > 0 {
+		s.Full = record.LookCost{Looks: full, MeanUS: 3_900, MostUS: 10_200}
+	}
+	return s
 }
 
 // smallRange is the setting that both small trials change on the client.

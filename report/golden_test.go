@@ -88,6 +88,9 @@ func TestGoldensAreComplete(t *testing.T) {
 	for _, c := range claimSets() {
 		known[stemOf(c.ID)] = true
 	}
+	for _, b := range benches() {
+		known[stemOf(b.ID)] = true
+	}
 	for name := range diagnosesOf() {
 		known[name] = true
 	}

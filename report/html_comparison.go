@@ -227,6 +227,7 @@ func environmentSection(c *record.Comparison) *pageSection {
 	e := &c.Environment
 	s.environment(e)
 	s.pair("twomsl", clean(c.Tool))
+	s.pair("engine", comparedEngines(c))
 	s.pair("topology", joined(clean(c.Scenario.Topology), clean(c.Scenario.Family)))
 	s.started(c.StartedAt)
 	if c.Seconds > 0 {

@@ -43,7 +43,7 @@ func trialPage(t *record.Trial, opt Options, figures []pageFigure) *page {
 		p.add(charts)
 		p.add(told("ports", "Ports", ports).with(pairTable(t)))
 		p.add(told("close", "Close", closed))
-		cost = append(cost, processorTimes)
+		cost = append(cost, processorTimes, callCosts)
 	}
 	p.add(told("canaries", "Canaries", canaryTable))
 	p.add(told("warnings", "Warnings", warnings))
@@ -232,6 +232,12 @@ func trialEnvironment(t *record.Trial) *pageSection {
 	}
 	s.pair("twomsl", clean(t.Tool))
 	s.pair("engine", joined(clean(t.Engine), workersOf(t, client), workersOf(t, server)))
+	if placed := placement(t); placed != "" {
+		s.pair("workers", placed)
+	}
+	if t.EngineWhy != "" {
+		s.pair("engine chosen because", clean(t.EngineWhy))
+	}
 	s.pair("topology", joined(clean(t.Scenario.Topology), clean(t.Scenario.Family)))
 	for _, side := range hosts(t) {
 		s.pair("addresses of the "+side, clean(strings.Join(sideOf(t, side).Addresses, ", ")))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"twomsl/internal/record"
+	"twomsl/report/compare"
 	"twomsl/report/diagnose"
 )
 
@@ -366,6 +367,9 @@ func value(v *string) string {
 // incidentWarnings are those of the labs, one of a kind. That the recipe leaves the picture incomplete, and what that costs,
 // is what the story is about.
 func incidentWarnings(w *wording, i *record.Incident) {
+	if text := otherEngines(compare.Engines(i.Trials())); text != "" {
+		w.note(noted{mood: yellow, text: clean(text)})
+	}
 	told := map[string]bool{"bucket-overflow": true}
 	for _, t := range i.Trials() {
 		for _, warning := range t.Warnings {

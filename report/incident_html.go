@@ -21,7 +21,7 @@ func writeIncidentHTML(b *bytes.Buffer, i *record.Incident, opt Options) error {
 		Tool: clean(i.Tool),
 	}
 	for _, t := range i.Trials()[:min(1, len(i.Trials()))] {
-		p.Facts = append(p.Facts, kernel(&t.Environment), incidentRuns(i))
+		p.Facts = append(p.Facts, kernel(&t.Environment), incidentEngines(i), incidentRuns(i))
 	}
 	for _, part := range incidentParts {
 		w := newWording()

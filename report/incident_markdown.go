@@ -26,6 +26,9 @@ func writeIncidentMarkdown(b *bytes.Buffer, i *record.Incident, _ Options) error
 			markdownSaying(b, said)
 		}
 	}
+	if engines := incidentEngines(i); engines != "" {
+		fmt.Fprintf(b, "Engine: %s\n\n", escaped(engines))
+	}
 	fmt.Fprintf(b, "Run it again: `%s`\n", strings.ReplaceAll(clean(i.Command), "`", "'"))
 	return nil
 }

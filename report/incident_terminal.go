@@ -13,7 +13,7 @@ func writeIncidentTerminal(b *bytes.Buffer, i *record.Incident, opt Options) err
 	s := newScreen(b, opt)
 	var on []string
 	for _, t := range i.Trials()[:min(1, len(i.Trials()))] {
-		on = []string{kernel(&t.Environment), incidentRuns(i)}
+		on = []string{kernel(&t.Environment), incidentEngines(i), incidentRuns(i)}
 	}
 	heading(s, "incident", incidentTitle(i), on...)
 	for _, p := range incidentParts {

@@ -309,10 +309,18 @@ func latency(w *wording, t *record.Trial) {
 		w.row("connect()", "none succeeded")
 		return
 	}
-	w.row("connect()", quantiles(q)...)
+	w.row("connect()", append(quantiles(q), timedOn(t)...)...)
 	if q := t.Latency.FromIntended; q != nil && q.Count > 0 {
 		w.row("", append(quantiles(q), fromIntended)...)
 	}
+}
+
+// timedOn says on which connections connect() was timed, where not on all.
+func timedOn(t *record.Trial) []string {
+	if n := t.Latency.ConnectOneIn; n > 1 {
+		return []string{"·", "timed on 1 connection in " + count(n) + ", which ran step by step"}
+	}
+	return nil
 }
 
 func quantiles(q *record.Quantiles) []string {

@@ -107,11 +107,14 @@ const fell = 3
 
 // paces are how many connections a second were opened before half of the one tuple's ports were taken, and after; zeros
 // where that cannot be told. A rate that was asked for has the shape of the schedule, until it is not kept.
-func paces(t *record.Trial) (before, after float64) {
+func paces(t *record.Trial) (before, after float64) { return pacesUntil(t, t.Phases.LoadSeconds) }
+
+// pacesUntil are those up to a moment, in seconds from the start of the load.
+func pacesUntil(t *record.Trial, moment float64) (before, after float64) {
 	if len(t.Ports) != 1 || t.Ports[0].Forecast.CliffPerSecond == nil {
 		return 0, 0
 	}
-	half, end := int64(t.Ports[0].Range.Size()/2), t.Phases.LoadSeconds*1e3
+	half, end := int64(t.Ports[0].Range.Size()/2), moment*1e3
 	samples := t.Sides.Client.Samples
 	at, last := -1, -1
 	for i := range samples {

@@ -99,6 +99,9 @@ func markdownNotes(m *record.Matrix, notes footnotes) []string {
 	for _, why := range gapReasons(m, markdown) {
 		out = append(out, "not measured: "+escaped(why))
 	}
+	if text := otherEngines(engines(m)); text != "" {
+		out = append(out, "Warning "+escaped(text))
+	}
 	for _, w := range rowWarnings(m) {
 		text := "Warning " + w.in() + sentence(clean(w.Text))
 		out = append(out, strings.TrimSpace(escaped(text+" "+sentence(clean(w.Advice)))))

@@ -283,6 +283,9 @@ func (g *grid) legend(s *screen) {
 }
 
 func matrixWarnings(s *screen, m *record.Matrix) {
+	if text := otherEngines(engines(m)); text != "" {
+		s.hang(yellow, "  ! ", words(text)...)
+	}
 	for _, w := range rowWarnings(m) {
 		text := clean(w.Text)
 		if text == "" {

@@ -26,6 +26,13 @@ func processorTimes(w *wording, t *record.Trial) {
 		default:
 			text += seconds(load)
 		}
+		if told := samplings(t, side); told[0] != nil {
+			w.row(label, text)
+			for _, s := range told {
+				w.row("", samplingWords(s)...)
+			}
+			continue
+		}
 		if whole := t.Phases.LoadSeconds + t.Phases.HoldSeconds; sampling > 0 && whole > 0 {
 			text += "; sampling took " + share(sampling, whole) + " of one processor"
 		}
@@ -147,6 +154,7 @@ func warnings(w *wording, t *record.Trial) {
 		}
 	}
 	oneAddress(w, t)
+	overBudget(w, t)
 }
 
 // oneAddress says why it takes several client addresses to fill a server with TIME_WAIT.

@@ -32,7 +32,7 @@ func onePair(w *wording, t *record.Trial, p *record.Tuple) {
 		text := fmt.Sprintf("%s of %s taken at the peak, %s", count(*p.PeakInUse), count(size),
 			share(float64(*p.PeakInUse), float64(size)))
 		if p.PeakEven != nil && p.PeakOdd != nil && *p.PeakInUse > 0 {
-			text += ": " + count(*p.PeakEven) + nbsp + "even, " + count(*p.PeakOdd) + nbsp + "odd"
+			text += ": " + parities(p)
 		}
 		w.row("", words(text)...)
 		if p.Forecast.CliffPerSecond != nil && *p.PeakInUse > size/2 {
@@ -49,8 +49,18 @@ func onePair(w *wording, t *record.Trial, p *record.Tuple) {
 		return
 	}
 	forecast(w, &p.Forecast, size)
+	cliffAhead(w, t, &p.Forecast)
 	versus(w, t, p)
 	computed(w, &p.Forecast)
+}
+
+// parities tells how many ports of either parity were in use, and of how many, where that is not the peak.
+func parities(p *record.Tuple) string {
+	text := count(*p.PeakEven) + nbsp + "even, " + count(*p.PeakOdd) + nbsp + "odd"
+	if told := *p.PeakEven + *p.PeakOdd; told < *p.PeakInUse {
+		text += " when " + count(told) + " were"
+	}
+	return text
 }
 
 // endpoint writes address and port as they are written everywhere, IPv6 in brackets.
@@ -104,7 +114,7 @@ func forecast(w *wording, f *record.Forecast, size int64) {
 // versus sets what came against what was forecast: the first EADDRNOTAVAIL, or the plateau.
 func versus(w *wording, t *record.Trial, p *record.Tuple) {
 	f := &p.Forecast
-	if f.ExhaustedAfter != nil || p.FirstExhaustionSeconds != nil || p.OKBeforeFirstExhaustion != nil {
+	if f.ExhaustedAfter != nil || p.FirstExhaustionSeconds != nil || p.OKBeforeFirstExhaustion != nil || f.PastHalf != nil && t.Phases.StoppedBy != "connections" {
 		w.row("exhausted", "forecast "+moment(f.ExhaustedAfter, f.ExhaustedSeconds)+";",
 			"measured "+came(t, p))
 		return
@@ -199,6 +209,7 @@ func manyPairs(w *wording, t *record.Trial) {
 	}
 	if alike(ps) {
 		forecast(w, f, int64(ps[0].Range.Size()))
+		cliffAhead(w, t, f)
 		computed(w, f)
 	}
 	soonest := &ps[0]

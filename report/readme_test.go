@@ -101,6 +101,13 @@ func rendered(t *testing.T, path string) string {
 		}
 		return b.String()
 	}
+	if schema == record.BenchSchema {
+		b, err := record.DecodeBench(path, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return renderBench(t, "terminal", b, benchOptions(b, 100))
+	}
 	if schema == record.ClaimsSchema {
 		c, err := record.DecodeClaims(path, data)
 		if err != nil {

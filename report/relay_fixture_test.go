@@ -78,6 +78,9 @@ func proxyExhaustion() *record.Trial {
 	faceHolds(t, relayClient, 2_400, 6)
 	faceHolds(t, relayServer, 2_000, 5)
 	look(t, func(string, float64) int64 { return 0 }, func(float64) int64 { return 3 })
+	t.Relay.Client.Sampling, t.Relay.Server.Sampling = costing(0.7, 30, 14, 0, 31), costing(0.8, 30, 15, 0, 33)
+	t.Sides.Client.Sampling = costing(0, 0, 0, 0, 3)
+	t.Sides.Client.Sampling.BudgetPercent = 0 // off
 	return t
 }
 

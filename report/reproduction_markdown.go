@@ -46,7 +46,7 @@ func writeReproductionMarkdown(b *bytes.Buffer, r *record.Reproduction, opt Opti
 	if r.Looks > 0 {
 		fmt.Fprintf(b, "- Held: %s, %s\n", escaped(heldWords(r)), escaped(counted(int64(r.Looks), "look", "looks")))
 	}
-	fmt.Fprintf(b, "- %s\n", escaped(joined(ranOn(r.Trial)...)))
+	fmt.Fprintf(b, "- %s\n", escaped(joined(append(ranOn(r.Trial), clean(r.Trial.EngineWhy))...)))
 	for i := range r.Trial.Warnings {
 		n := noteOf(&r.Trial.Warnings[i], "")
 		fmt.Fprintf(b, "- %s\n", escaped(strings.TrimSpace(n.text+" "+n.advice)))

@@ -33,7 +33,7 @@ func writeReproductionTerminal(b *bytes.Buffer, r *record.Reproduction, opt Opti
 		s.row("held", words(heldWords(r)+".")...)
 	}
 	s.section()
-	for _, part := range []screenPart{put(failures), put(canaryTable), put(settings), put(machineRow), put(warnings)} {
+	for _, part := range []screenPart{put(failures), put(canaryTable), put(settings), put(engineRow, machineRow), put(warnings)} {
 		part(s, w, t)
 		s.section()
 	}

@@ -7,7 +7,7 @@ import "twomsl/internal/record"
 var standParts = []screenPart{
 	headline, put(ending), put(standAnswer, canaryMeaning), put(diagnosis), put(standTable), put(standHow), put(failures),
 	put(canaryTable), put(counters), put(settings),
-	put(bytesLine, machineRow), put(unmeasured), put(warnings),
+	put(bytesLine, engineRow, machineRow), put(unmeasured), put(warnings),
 }
 
 // standAnswer says whether the sockets stood as asked, all of the time.

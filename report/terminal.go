@@ -14,7 +14,7 @@ func init() { register("terminal", writeTerminal) }
 var loadParts = []screenPart{
 	headline, put(ending), put(answer, canaryMeaning), put(diagnosis), // what came out
 	put(stateTable), put(accounts, behind, closed, loadTime), put(vanishing), put(failures, limits), put(latency), put(ports), put(canaryTable), charts, // the evidence
-	put(counters), put(settings), put(memory, bytesLine, processorTimes, machineRow), put(unmeasured),
+	put(counters), put(settings), put(memory, bytesLine, processorTimes, callCosts, engineRow, machineRow), put(unmeasured),
 	put(warnings),
 }
 

@@ -34,6 +34,7 @@ func Build(head record.Comparison, trials []*record.Trial) *record.Comparison {
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		counted := x.trials[v.Name]
+		v.Engines, v.EngineWhy = Engines(counted), engineWhy(counted)
 		v.Counted, v.Curves, v.Effective = len(counted), nil, record.SidePair[map[string]string]{}
 		if len(counted) > 0 && (!c.Plan.ByLine || i < 2) { // line by line before and after are drawn, and not some dozens
 			v.Curves = Curve(counted)

@@ -22,11 +22,16 @@ const (
 // warnings are those that were there, those of the trials, one for each code, and those that follow from the comparison.
 func (x *analysis) warnings() []record.Warning {
 	ours := x.equal() // what decides how the rest is read comes first
+	ours = append(ours, x.engines()...)
+	ours = append(ours, x.sampled()...)
 	ours = append(ours, x.ofTrials()...)
 	ours = append(ours, x.differently()...)
 	ours = append(ours, x.apart()...)
 	ours = append(ours, x.byLineNotes()...)
-	replaced := map[string]bool{variantsEqual: true, notInterleaved: true, variantsDiffer: true, countsOnly: true}
+	replaced := map[string]bool{
+		variantsEqual: true, notInterleaved: true, variantsDiffer: true, countsOnly: true,
+		DifferentEngines: true, sampledApart: true,
+	}
 	for _, w := range ours {
 		replaced[w.Code] = true
 	}
@@ -205,7 +210,6 @@ func madeDifferently(a, b *record.Trial) (what []string) {
 		{"kernel", a.Environment.Kernel, b.Environment.Kernel},
 		{"processor", a.Environment.CPUModel, b.Environment.CPUModel},
 		{"processors", figure(float64(a.Environment.CPUs)), figure(float64(b.Environment.CPUs))},
-		{"engine", a.Engine, b.Engine},
 		{"program", a.Tool, b.Tool},
 		{"scenario", a.Scenario.Name, b.Scenario.Name},
 	} {

@@ -56,7 +56,7 @@ func TestMadeDifferently(t *testing.T) {
 		one.Scenario.Spec = []byte(`{"load":{"rate":"300/s","hold":"0s"}}`)
 	}
 	text := warning(Build(c, trials), "made-differently")
-	contains(t, "what differs", text, "kernel 6.18 and 5.15", "processor cpu and other", "processors 2 and 64", "engine split/epoll and net",
+	contains(t, "what differs", text, "kernel 6.18 and 5.15", "processor cpu and other", "processors 2 and 64",
 		"program twomsl test and twomsl 2", "scenario small and large")
 	if strings.Contains(text, "load.rate") {
 		t.Errorf("what a variant sets is no accident: %s", text)

@@ -171,7 +171,10 @@ func mannWhitney(before, after []float64) float64 {
 }
 
 // holm corrects p values that share a level over so many tests, of which some could not be made.
-func holm(ps []float64, all int) []float64 {
+func holm(ps []float64, all int) []float64 { return stepDown(ps, all, corrected) }
+
+// stepDown corrects the least p for all tests, the next for one less, and so on, and keeps them in order.
+func stepDown(ps []float64, all int, correct func(p float64, tests int) float64) []float64 {
 	order := make([]int, len(ps))
 	for i := range order {
 		order[i] = i
@@ -179,7 +182,7 @@ func holm(ps []float64, all int) []float64 {
 	slices.SortStableFunc(order, func(a, b int) int { return compareFloat(ps[a], ps[b]) })
 	out, least := make([]float64, len(ps)), 0.0
 	for rank, i := range order {
-		least = max(least, corrected(ps[i], max(1, all-rank)))
+		least = max(least, correct(ps[i], max(1, all-rank)))
 		out[i] = least
 	}
 	return out

@@ -38,6 +38,8 @@ func (x *analysis) verdict(m metric, from, to string) record.Metric {
 		out.Why = b.unusable()
 	case a.unusable() != "":
 		out.Why = a.unusable()
+	case x.byEngine(m.name) && x.enginesApart(from, to) != "":
+		out.Why = x.enginesApart(from, to)
 	case cut.why != "":
 		out.Verdict, out.Why = cut.verdict, cut.why
 	case m.exact:
@@ -343,7 +345,7 @@ func (x *analysis) correct() map[test]float64 {
 		for _, name := range noisyOf(x.primary) {
 			m, _ := rowOf(name)
 			b, a := x.figures(m, x.c.Variants[0].Name), x.figures(m, x.c.Variants[i].Name)
-			if b.unusable() != "" || a.unusable() != "" {
+			if b.unusable() != "" || a.unusable() != "" || x.byEngine(name) && x.enginesApart(b.variant, a.variant) != "" {
 				continue
 			}
 			which = append(which, test{x.c.Variants[i].Name, name})
