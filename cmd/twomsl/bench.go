@@ -29,7 +29,7 @@ func newBench() *cobra.Command {
 		Example: "  twomsl bench matrix",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(newMatrix())
+	c.AddCommand(newMatrix(), newChurn(), newConnectCost(), newCountCost(), newScale())
 	return c
 }
 

@@ -159,7 +159,7 @@ func (r *claimsRun) ran(out *record.Tried, t *record.Trial, err error, done func
 		} else if r.lost == nil {
 			r.lost = err
 		}
-		out.Trial = t
+		out.Trial, out.Engine = t, t.Engine
 	}
 	done()
 }

@@ -8,6 +8,7 @@ import (
 
 	"twomsl/internal/linux"
 	"twomsl/internal/record"
+	"twomsl/internal/scenario"
 )
 
 // cpuFlag is --cpus client=LIST,server=LIST; a list is 0, 0-3, or 0+2. It is a pflag.Value.
@@ -59,6 +60,14 @@ func parseCPUs(list string) ([]int, error) {
 		}
 	}
 	return out, nil
+}
+
+// suits tells what an engine that drives both sides on the same threads cannot be told.
+func (c *cpuFlag) suits(engine string) error {
+	if engine == scenario.Paired && len(c.sides.Server) > 0 {
+		return usage("--cpus %s: engine paired drives both sides on the client's processors: name those alone, like client=0-1", c.text)
+	}
+	return nil
 }
 
 // check finds out before any load whether this program may use every processor that is asked for.

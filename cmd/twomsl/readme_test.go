@@ -30,6 +30,12 @@ var longRunning = map[string]string{
 		"--set 'sysctl.client.net.ipv4.ip_local_port_range=40000 40099' -o json=bind.json",
 	"twomsl compare port-exhaustion-small --set canaries.every=250ms --after four-lines": "twomsl compare port-exhaustion-small " +
 		"--set canaries.every=250ms --for 1s --set 'sysctl.client.net.ipv4.ip_local_port_range=40000 40099' --after four-lines --trials 2 -q",
+	"twomsl bench connect-cost": "twomsl bench connect-cost --range 40000-41999 --rounds 1 --samples 8 --at 0,49,50,100 " +
+		"-o json=cost.json -o markdown=cost.md -o svg=charts",
+	"twomsl bench connect-cost --range 1024-65535 --way plain,own-range --order kernel": "twomsl bench connect-cost " +
+		"--range 40000-43999 --way plain,own-range --order kernel --rounds 1 -q -o json=wide.json",
+	"twomsl bench connect-cost --at 0,49,50,100 --samples 100 -o json=cost.json": "twomsl bench connect-cost " +
+		"--at 0,49,50,100 --samples 10 --rounds 1 --range 40000-40999 -o json=few.json",
 	"twomsl run port-exhaustion": "twomsl run port-exhaustion --set client.local_port_range=40000-41999",
 	"twomsl run port-exhaustion --set client.local_port_range=off": "twomsl run port-exhaustion " +
 		"--set client.local_port_range=off --for 1s",
@@ -71,10 +77,27 @@ var longRunning = map[string]string{
 	"twomsl run explicit-bind":  "twomsl run explicit-bind --for 4s -o json=bind.json",
 	"twomsl run explicit-bind --set client.bind_address_no_port=on": "twomsl run explicit-bind " +
 		"--for 6s --set client.bind_address_no_port=on -o json=noport.json",
+	"twomsl bench count-cost --sockets 18000,60000": "twomsl bench count-cost --sockets 2000 --rounds 1 -q -o terminal " +
+		"-o json=count.json -o benchfmt=count.txt",
 	"twomsl claims":     "twomsl claims 1 2 10 12 -o html=claims.html -o markdown=claims.md -o json=claims.json",
 	"twomsl claims 4 5": "twomsl claims --only 18,24 -j 2 -q -o json",
 	"twomsl claims -o html=claims.html -o markdown=claims.md": "twomsl claims 1 2 10 12 -o html=claims.html -o markdown=claims.md " +
 		"-o json=claims.json",
+	"twomsl bench scale": "twomsl bench scale --time-wait 3000 --time-wait-out 1000 --established 500 --hold 500ms --rounds 1 " +
+		"-q -o json=scale.json -o benchfmt=scale.txt",
+	"twomsl run close-matrix --rate max --call-costs": "twomsl run close-matrix --rate max --call-costs " +
+		"--set load.stop.connections=200 -q -o json=calls.json",
+	"twomsl bench churn": "twomsl bench churn --for 200ms --rounds 1 -q",
+	"twomsl bench churn --engine paired --close client --how linger=0 --topology loopback --for 3s -o json": "twomsl bench churn " +
+		"--engine paired --close client --how linger=0 --topology loopback --for 300ms -o json=one.json",
+	"twomsl bench churn --engine split,net --close client --how fin --rounds 10 -o benchfmt=churn.txt": "twomsl bench churn " +
+		"--engine split,net --close client --how fin --rounds 2 --for 200ms -q -o benchfmt=churn.txt",
+	"twomsl bench churn --close client --how linger=0 --payload 1B,64B,4KiB": "twomsl bench churn --close client --how linger=0 " +
+		"--payload 1B,64B,4KiB --rounds 1 --for 200ms -q -o json=payload.json",
+	"twomsl bench churn --close client --how linger=0 --variant plain --variant nodelay=client.no_delay=on": "twomsl bench churn --engine split " +
+		"--close client --how linger=0 --payload 1B,4KiB:1B --for 200ms --rounds 2 --variant plain --variant nodelay=client.no_delay=on -o json=variants.json",
+	"twomsl bench churn --close client --how linger=0 --against ./twomsl-before": "twomsl bench churn --engine split --close client " +
+		"--how linger=0 --for 200ms --rounds 2 --against ./other -o json=against.json -o benchfmt=against.txt -q",
 	"twomsl bench matrix -o markdown=matrix.md -o json=matrix.json": "twomsl bench matrix " +
 		"--close fin --side client -o markdown=matrix.md -o json=matrix.json",
 }
@@ -83,7 +106,7 @@ var longRunning = map[string]string{
 // its twin.
 func TestReadmeCommandsAreRun(t *testing.T) {
 	for _, page := range []string{
-		"README.md", "docs/CANARIES.md", "docs/CLAIMS.md", "docs/CLOSING.md", "docs/COMPARING.md", "docs/DIAGNOSING.md", "docs/LIMITS.md",
+		"README.md", "docs/BENCHMARKING.md", "docs/CANARIES.md", "docs/CLAIMS.md", "docs/CLOSING.md", "docs/COMPARING.md", "docs/DIAGNOSING.md", "docs/LIMITS.md",
 		"docs/REPRODUCING.md", "docs/SNAPSHOT.md",
 	} {
 		t.Run(page, func(t *testing.T) { commandsAreRun(t, page) })

@@ -73,6 +73,16 @@ func readRecord(path string, out *outputs) (teller, error) {
 		}
 		out.formats = report.ClaimsFormats()
 		return claimsTeller(c), nil
+	case err == nil && schema == record.BenchSchema:
+		b, err := record.DecodeBench(path, data)
+		if err != nil {
+			return teller{}, usage("%w", err)
+		}
+		t := benchTeller(b)
+		if out.formats = report.BenchFormats(); t.pictures != nil {
+			out.formats = withPictures(out.formats)
+		}
+		return t, nil
 	case err == nil && schema == record.IncidentSchema:
 		i, err := record.DecodeIncident(path, data)
 		if err != nil {

@@ -29,6 +29,7 @@ type reproduceFlags struct {
 	closer   string
 	ipv6     bool
 	canaries bool
+	budget   scenario.Percent
 	command  string // of a server of somebody else's
 	recipe   recipeFlags
 	ownPorts int64 // of the struck host, with the recipe
@@ -68,6 +69,7 @@ remote hosts there were: one for each 5,000 TIME_WAIT, unless --clients does.`,
 	fs.BoolVar(&f.ipv6, "ipv6", false, "IPv6 instead of IPv4")
 	fs.BoolVar(&f.canaries, "canaries", true, "call SSH and DNS services on the struck host beside it, every 5 s; --canaries=false leaves its ports 22, 53 and 9 free")
 	fs.StringVar(&f.command, "server-command", "", "start a server of somebody else's on the struck host: `COMMAND`, which listens at port 8080")
+	fs.TextVar(&f.budget, "sample-budget", scenario.Percent(1), "what counting sockets may take of a processor beside it, on each side: `SHARE` or 0")
 	f.recipe.flags(fs)
 	f.outputs.flags(fs)
 	fs.StringVar(&f.records, "records", "twomsl-results", "keep records in `DIR`")

@@ -105,7 +105,7 @@ func (f *reproduceFlags) scenarioOf(m *mix) scenario.Scenario {
 	s.Load.Hold = scenario.Duration(f.hold)
 	s.Load.Stop.After = scenario.Duration(bringUpLeast + time.Duration(m.asked.Total()/opensPerSecond)*time.Second)
 	s.Client.Addresses = m.clients
-	s.Close.Side, s.Server.Command = scenario.Side(f.closer), f.command
+	s.Close.Side, s.Server.Command, s.Sample.Budget = scenario.Side(f.closer), f.command, f.budget
 	if s.Close.Side == scenario.ClientSide { // the struck host opened them
 		s.Stand.TimeWait, s.Stand.TimeWaitOut = 0, s.Stand.TimeWait
 	}

@@ -29,6 +29,7 @@ type runFlags struct {
 	journal string
 	cpus    cpuFlag
 	quiet   bool
+	profile string
 }
 
 func newRun() *cobra.Command {
@@ -56,6 +57,7 @@ file, and the report made from it.`,
 	c.Flags().StringVar(&f.from, "sysctl-from", "", "copy settings into the lab: `host|FILE` (this host's own, or sysctl.conf text)")
 	journalFlag(c.Flags(), &f.journal)
 	c.Flags().Var(&f.cpus, "cpus", "pin the peers to processors: `client=0,server=1` (ranges like 0-3, lists like 0+2)")
+	profileFlag(c.Flags(), &f.profile)
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
 	return c
 }
@@ -64,7 +66,7 @@ func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 	s, scenarioErr := f.resolve(ref)
 	settings, settingsErr := settingsFrom(f.from, s.Topology)
 	recipe, recipeErr := f.recipe.settings()
-	if err := allOf(scenarioErr, settingsErr, recipeErr, f.recipe.forRelay(s), f.lends(s, recipe), f.outputs.check(), f.cpus.check()); err != nil {
+	if err := allOf(scenarioErr, settingsErr, recipeErr, f.recipe.forRelay(s), f.lends(s, recipe), f.outputs.check(), f.cpus.check(), f.cpus.suits(s.Engine)); err != nil {
 		return err
 	}
 	if err := keepIn(f.records); err != nil {
@@ -80,7 +82,8 @@ func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 	t, err := trial.Run(soft, hard, s, trial.Options{
 		Program: program(), Tool: "twomsl " + version(), Command: commandLine(), Settings: settings,
 		Recipe: recipe, Relay: f.recipe.relay, Strict: f.recipe.strict, Host: f.host(),
-		CPUs: f.cpus.sides, Watch: live.show, Say: func(text string) { fmt.Fprintln(stderr, "twomsl:", text) },
+		Profile: profileInto(f.profile), CPUs: f.cpus.sides, Search: measureSearch, Watch: live.show,
+		Say: func(text string) { fmt.Fprintln(stderr, "twomsl:", text) },
 	})
 	live.clear()
 	if t == nil {

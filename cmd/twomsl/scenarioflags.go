@@ -36,6 +36,8 @@ type scenarioFlags struct {
 	command  string
 	ipv6     bool
 	canaries string
+	budget   string
+	costs    bool
 	allow    []string
 	accept   []string
 }
@@ -46,9 +48,11 @@ func (f *scenarioFlags) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.ipv6, "ipv6", false, "IPv6 instead of IPv4")
 	fs.StringVar(&f.rate, "rate", "", "connections per second: `300/s` or max")
 	fs.StringVar(&f.duration, "for", "", "stop the load after `DURATION`")
-	fs.StringVar(&f.engine, "engine", "", "what drives the connections: `split|net` (raw system calls, or Go's standard library)")
-	fs.StringVar(&f.io, "io", "", "how it waits for them: `epoll`")
+	fs.StringVar(&f.engine, "engine", "", "what drives the connections: `split|net|paired` (raw system calls, Go's standard library, or one thread at both ends)")
+	fs.StringVar(&f.io, "io", "", "how engine split waits for them: `auto|uring|epoll|blocking`")
+	fs.BoolVar(&f.costs, "call-costs", false, "time the system calls of one connection in 16, and tell where time goes")
 	fs.StringVar(&f.command, "server-command", "", "start a server of somebody else's in the lab: `COMMAND`, which listens at server.port")
+	fs.StringVar(&f.budget, "sample-budget", "", "what counting sockets may take of a processor, on each side: `SHARE` like 1% (the default) or 0")
 	fs.StringVar(&f.canaries, "canaries", "", "call SSH, names and the load's own port beside it, `EVERY` so often")
 	fs.Lookup("canaries").NoOptDefVal = defaultCanaries
 	fs.StringVar(&f.target, "target", "", "with --topology host: serve and connect at `ADDRESS[:PORT]`, loopback unless allowed")
@@ -77,6 +81,10 @@ func (f *scenarioFlags) overrides() ([]override, error) {
 	add("--io", "io", f.io)
 	add("--server-command", "server.command", f.command)
 	add("--canaries", "canaries.every", f.canaries)
+	add("--sample-budget", "sample.budget", f.budget)
+	if f.costs {
+		add("--call-costs", "measure.call_costs", string(scenario.On))
+	}
 	if f.ipv6 {
 		add("--ipv6", "family", string(scenario.IPv6))
 	}

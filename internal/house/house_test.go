@@ -27,8 +27,10 @@ var rooms = map[string][]string{
 	"internal/house":        {},
 	"internal/tally":        {"internal/linux", "internal/record"},
 	"internal/teardown":     {"internal/record", "internal/scenario"},
-	"internal/exchange":     {"internal/linux", "internal/payload", "internal/tally", "internal/teardown"},
+	"internal/callcost":     {"internal/linux", "internal/record"},
+	"internal/exchange":     {"internal/callcost", "internal/linux", "internal/payload", "internal/tally", "internal/teardown"},
 	"internal/sample":       {"internal/linux", "internal/record"},
+	"internal/counting":     {"internal/linux", "internal/record", "internal/sample"},
 	"internal/look":         {"internal/linux", "internal/record", "internal/sample"},
 	"internal/observe":      {"internal/linux", "internal/look", "internal/record", "internal/sample"},
 	"internal/paste":        {"internal/linux", "internal/look", "internal/record", "internal/sample"},
@@ -37,23 +39,25 @@ var rooms = map[string][]string{
 	"internal/lab":          {"internal/linux", "internal/scenario"},
 	"internal/foreign":      {"internal/record", "internal/sample"},
 	"client": {
-		"internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
+		"internal/callcost", "internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
 	"server": {
-		"internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
+		"internal/callcost", "internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
-	"relay": {"internal/exchange", "internal/linux", "internal/record", "internal/scenario", "internal/tally", "internal/teardown"},
+	// both ends on the same threads
+	"internal/paired": {"client", "server", "internal/exchange", "internal/linux", "internal/scenario", "internal/teardown"},
+	"relay":           {"internal/exchange", "internal/linux", "internal/record", "internal/scenario", "internal/tally", "internal/teardown"},
 	// for tests: a client and a server in one process
-	"internal/pairtest": {"client", "server", "internal/linux", "internal/record", "internal/scenario", "internal/teardown"},
+	"internal/pairtest": {"client", "server", "internal/linux", "internal/paired", "internal/record", "internal/scenario", "internal/teardown"},
 	// for tests: a test binary as the program that a lab starts again
 	"internal/labtest": {"internal/lab", "internal/peer"},
 	"internal/probe":   {"internal/linux", "internal/record", "internal/scenario"},
 	"internal/peer": {
-		"client", "relay", "server", "internal/foreign", "internal/lab", "internal/linux", "internal/probe", "internal/record", "internal/sample", "internal/scenario",
+		"client", "relay", "server", "internal/foreign", "internal/lab", "internal/linux", "internal/paired", "internal/probe", "internal/record", "internal/sample", "internal/scenario",
 		"internal/sysctl", "internal/teardown",
 	},
 	"internal/trial": {
-		"client", "relay", "server", "internal/foreign", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/probe", "internal/record",
+		"client", "relay", "server", "internal/callcost", "internal/foreign", "internal/lab", "internal/linux", "internal/machine", "internal/paired", "internal/peer", "internal/probe", "internal/record",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/tally", "internal/teardown",
 	},
 	"internal/assay": {
@@ -66,7 +70,7 @@ var rooms = map[string][]string{
 	"report/chart":        {},
 	"report/claims":       {"internal/record"},
 	"cmd/twomsl": {
-		"report", "report/claims", "report/compare", "report/diagnose", "internal/assay", "internal/experiment", "internal/recipe", "internal/incident", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
+		"report", "report/claims", "report/compare", "report/diagnose", "internal/assay", "internal/counting", "internal/experiment", "internal/recipe", "internal/incident", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
 		"internal/look", "internal/observe", "internal/paste",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/trial",
 	},
