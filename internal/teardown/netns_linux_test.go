@@ -1,6 +1,7 @@
 package teardown_test
 
 import (
+	"maps"
 	"net/netip"
 	"testing"
 	"time"
@@ -124,18 +125,22 @@ func newWatch(t *testing.T, p *pairtest.Pair, x teardown.Expect) *watch {
 // settleLimit is beyond the longest that a strategy takes to its last picture. What is wrong then, Judge tells.
 const settleLimit = 8 * time.Second
 
-// settle waits until every socket stands in a state that is declared, or is gone. FINs that are held are let go once
-// they have been looked at.
+// settle waits until every socket stands in a state that is declared, or is gone, and two looks in a row agree: a look is not
+// atomic, and a socket on its way to TIME_WAIT may be in neither of its two places. FINs that are held are let go once they
+// have been looked at.
 func (w *watch) settle(held bool) {
+	var before [2]record.Counts
 	for end := time.Now().Add(settleLimit); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		client := w.look(&w.seen.Client, &w.expect.Client, sample.Filter{IPv6: w.ipv6, RemotePort: w.port})
 		server := w.look(&w.seen.Server, &w.expect.Server, sample.Filter{IPv6: w.ipv6, LocalPort: w.port})
+		now := [2]record.Counts{maps.Clone(w.seen.Client.States), maps.Clone(w.seen.Server.States)}
 		if held {
 			holdFINs(w.t)
 			held = false
-		} else if client+server == 0 {
+		} else if client+server == 0 && maps.Equal(now[0], before[0]) && maps.Equal(now[1], before[1]) {
 			return
 		}
+		before = now
 	}
 }
 
