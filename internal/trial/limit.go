@@ -41,6 +41,12 @@ func (r *run) limitedBy(t *record.Trial) (who, why string) {
 	case r.paired() && client.busy > busyShare && client.user <= 0.5:
 		return byKernel, fmt.Sprintf("the workers, which drive both sides, were busy %s, %s of it in the kernel", percent(client.busy),
 			percent(1-client.user))
+	case len(t.Spread) > 0 && client.busy+server.busy > spreadShare && both(t).user <= 0.5:
+		return byKernel, fmt.Sprintf("the processors, which the workers of both sides share, were busy with them %s (client %s, server %s), "+
+			"%s of it in the kernel", percent(client.busy+server.busy), percent(client.busy), percent(server.busy), percent(1-both(t).user))
+	case len(t.Spread) > 0 && client.busy+server.busy > spreadShare:
+		return byGenerator, fmt.Sprintf("the processors, which the workers of both sides share, were busy with them %s, %s of it in this program",
+			percent(client.busy+server.busy), percent(both(t).user))
 	case client.busy > busyShare && client.user > 0.5:
 		return byGenerator, fmt.Sprintf("the client's workers were busy %s, %s of it in this program", percent(client.busy), percent(client.user))
 	case client.busy > busyShare:
@@ -95,6 +101,16 @@ func share(c record.CPU, workers int, seconds float64) use {
 		return use{}
 	}
 	return use{c.Total() / (seconds * float64(workers)), c.UserSeconds / c.Total()}
+}
+
+// spreadShare is what the workers of both sides have of processors that they share and keep busy: softirqs, which do a part of
+// the work, are charged to nobody.
+const spreadShare = 0.75
+
+// both is the two sides' processor time together; only its user share says something.
+func both(t *record.Trial) use {
+	c, s := t.Sides.Client.CPU, t.Sides.Server.CPU
+	return share(record.CPU{UserSeconds: c.UserSeconds + s.UserSeconds, SystemSeconds: c.SystemSeconds + s.SystemSeconds}, 1, 1)
 }
 
 // busiest is how many of so many threads can be busy at once.

@@ -38,6 +38,12 @@ func TestLimitedBy(t *testing.T) {
 			tr.Sides.Client.CPU = record.CPU{UserSeconds: user, SystemSeconds: system}
 		}
 	}
+	servers := func(user, system float64) func(*run, *record.Trial) {
+		return func(_ *run, tr *record.Trial) {
+			tr.Sides.Server.CPU = record.CPU{UserSeconds: user, SystemSeconds: system}
+		}
+	}
+	spread := func(_ *run, tr *record.Trial) { tr.Spread = []int{0, 1} }
 	serverBusy := func(_ *run, tr *record.Trial) {
 		tr.Sides.Server.CPU = record.CPU{UserSeconds: 3.8, SystemSeconds: 15.2}
 	}
@@ -58,6 +64,11 @@ func TestLimitedBy(t *testing.T) {
 		changes  changes
 	}{
 		{byWaiting, "busy 10 % (client) and 20 % (server)", nil},
+		// workers that share processors: 10 s of two are 20, of which the sides have 9 and 7
+		{byWaiting, "busy 45 % (client) and 35 % (server)", changes{busy(1, 8), servers(1, 6)}},
+		{byKernel, "busy with them 80 % (client 45 %, server 35 %), 88 % of it in the kernel", changes{busy(1, 8), servers(1, 6), spread}},
+		{byGenerator, "busy with them 80 %, 62 % of it in this program", changes{busy(6, 3), servers(4, 3), spread}},
+		{byWaiting, "busy 10 % (client) and 20 % (server)", changes{spread}},
 		{bySchedule, "no more was asked for", changes{scheduled}},
 		{byWaiting, "busy", changes{scheduled, func(_ *run, tr *record.Trial) { tr.Connections.NotStarted = 1 }}},
 		{byWaiting, "busy", changes{scheduled, func(_ *run, tr *record.Trial) { tr.Connections.Late = 11 }}},
