@@ -68,20 +68,21 @@ func TestNetNSSelfConnectInAChain(t *testing.T) {
 	}
 }
 
-// Several requests on one connection are said and heard in turn.
+// Several requests on one connection are said and heard in turn. The request is the longer one: on one host a socket could be
+// connected to itself, and no chain is made where that could not be told.
 func TestRoundsInAChain(t *testing.T) {
 	for _, engine := range ways {
 		for _, side := range sides {
 			pairtest.Descriptors(t)
 			cl, srv := pairtest.New(t, pairtest.Options{
 				Engine: engine, Close: scenario.Close{Side: side, Linger: scenario.Linger{On: true}},
-				Client: client.Plan{Connections: 50, Rounds: 3, Request: 7, Response: 5000},
+				Client: client.Plan{Connections: 50, Rounds: 3, Request: 5001, Response: 5000},
 			}).Run()
 			if cl.Progress.OK != 50 && side != scenario.BothSides {
 				t.Errorf("%s, %s: %+v", engine, side, cl)
 			}
 			if side != scenario.BothSides {
-				bytesAre(t, cl, srv, 50*3*7, 50*3*5000)
+				bytesAre(t, cl, srv, 50*3*5001, 50*3*5000)
 			}
 		}
 	}
