@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"twomsl/internal/assay"
+	"twomsl/internal/foreign"
 	"twomsl/internal/lab"
 	"twomsl/internal/peer"
 )
@@ -17,6 +18,7 @@ const (
 	initCommand = "lab-init"
 	peerCommand = "peer"
 	assayPeer   = "assay"
+	rootCommand = "server-root"
 )
 
 // selfExe is this very program, whatever has become of its file.
@@ -31,7 +33,7 @@ func program() lab.Program {
 	if err != nil || thereErr != nil || selfErr != nil || !os.SameFile(there, self) {
 		path = selfExe
 	}
-	return lab.Program{Path: path, Init: []string{initCommand}, Peer: []string{peerCommand}}
+	return lab.Program{Path: path, Init: []string{initCommand}, Peer: []string{peerCommand}, Root: []string{rootCommand}}
 }
 
 var errInside = errors.New("this command is started by twomsl itself, inside a lab")
@@ -60,6 +62,19 @@ func newPeer() *cobra.Command {
 				return failed(fmt.Errorf("%s: %w", args[0], err))
 			}
 			return nil
+		},
+	}
+}
+
+// newServerRoot is how a command comes into a root of its own, see internal/foreign.
+func newServerRoot() *cobra.Command {
+	return &cobra.Command{
+		Use: rootCommand, Hidden: true, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := foreign.Enter(); err != nil {
+				return failed(fmt.Errorf("%w: %w", errInside, err))
+			}
+			return failed(nil) // who started it has been told why
 		},
 	}
 }

@@ -74,7 +74,7 @@ sampled on both sides. The host stays as it was.`,
 		newDiagnose(), newIncident(), newRun(), newCompare(), newClaims(),
 		newReproduce(), newBench(), newReport(), newStates(), newPreflight(),
 		newScenarios(), newSysctl(), newSnapshot(),
-		newLabInit(), newPeer(), newAssay(),
+		newLabInit(), newPeer(), newAssay(), newServerRoot(),
 	)
 	return root
 }

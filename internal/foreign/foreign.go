@@ -35,23 +35,48 @@ const (
 	PortVar    = "TWOMSL_PORT"
 )
 
-// Start runs a line by the shell, in this process's namespaces and in a process group of its own. The command finds
-// where it is to listen in AddressVar and PortVar. Its output goes to this process's standard error, where the conductor
-// keeps its end.
-func Start(line string, listen netip.AddrPort) (*Server, error) {
-	s := &Server{line: line, ended: make(chan struct{}), listen: listen}
-	s.cmd = exec.Command("/bin/sh", "-c", line)
-	s.cmd.Env = append(s.cmd.Environ(), AddressVar+"="+listen.Addr().String(), fmt.Sprintf("%s=%d", PortVar, listen.Port()))
-	s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("server.command %q: %w", line, err)
+// Options say what is started.
+type Options struct {
+	Line   string         // for the shell
+	Listen netip.AddrPort // where the command is to listen; it finds that in AddressVar and PortVar
+	// Root is the directory that the command has for its /, or a bundle (internal/bundle); "" is this process's own. Program
+	// is then how this program is started again to call Enter.
+	Root    string
+	Program []string
+}
+
+// Start runs a line by the shell, in this process's namespaces and in a process group of its own. Its output goes to this
+// process's standard error, where the conductor keeps its end.
+func Start(o Options) (*Server, error) {
+	s := &Server{line: o.Line, ended: make(chan struct{}), listen: o.Listen}
+	start := s.startHere
+	if o.Root != "" {
+		start = s.startInside
+	}
+	if err := start(o); err != nil {
+		return nil, err
 	}
 	go func() {
 		s.err = s.cmd.Wait()
 		close(s.ended)
 	}()
 	return s, nil
+}
+
+func (s *Server) startHere(o Options) error {
+	s.cmd = exec.Command("/bin/sh", "-c", o.Line)
+	s.cmd.Env = append(s.cmd.Environ(), o.told()...)
+	s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("server.command %q: %w", o.Line, err)
+	}
+	return nil
+}
+
+// told is what the command's environment says of where it is to listen.
+func (o Options) told() []string {
+	return []string{AddressVar + "=" + o.Listen.Addr().String(), fmt.Sprintf("%s=%d", PortVar, o.Listen.Port())}
 }
 
 const (

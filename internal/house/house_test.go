@@ -37,7 +37,10 @@ var rooms = map[string][]string{
 	"internal/sysctl":       {"internal/record"},
 	"internal/machine":      {"internal/linux", "internal/record"},
 	"internal/lab":          {"internal/linux", "internal/scenario"},
-	"internal/foreign":      {"internal/record", "internal/sample"},
+	"internal/bundle":       {},
+	"internal/checkout":     {},
+	"internal/foreign":      {"internal/bundle", "internal/linux", "internal/record", "internal/sample"},
+	"internal/image":        {"internal/bundle"},
 	"client": {
 		"internal/callcost", "internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
@@ -50,7 +53,7 @@ var rooms = map[string][]string{
 	// for tests: a client and a server in one process
 	"internal/pairtest": {"client", "server", "internal/linux", "internal/paired", "internal/record", "internal/scenario", "internal/teardown"},
 	// for tests: a test binary as the program that a lab starts again
-	"internal/labtest": {"internal/lab", "internal/peer"},
+	"internal/labtest": {"internal/foreign", "internal/lab", "internal/peer"},
 	"internal/probe":   {"internal/linux", "internal/record", "internal/scenario"},
 	"internal/peer": {
 		"client", "relay", "server", "internal/foreign", "internal/lab", "internal/linux", "internal/paired", "internal/probe", "internal/record", "internal/sample", "internal/scenario",
@@ -70,7 +73,7 @@ var rooms = map[string][]string{
 	"report/chart":        {},
 	"report/claims":       {"internal/record"},
 	"cmd/twomsl": {
-		"report", "report/claims", "report/compare", "report/diagnose", "internal/assay", "internal/counting", "internal/experiment", "internal/recipe", "internal/incident", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
+		"report", "report/claims", "report/compare", "report/diagnose", "internal/assay", "internal/checkout", "internal/counting", "internal/experiment", "internal/foreign", "internal/image", "internal/recipe", "internal/incident", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
 		"internal/look", "internal/observe", "internal/paste",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/trial",
 	},
@@ -176,7 +179,7 @@ func TestOnlyTheCommandLineTouchesTheProcess(t *testing.T) {
 			return err
 		}
 		rel, _ := filepath.Rel(root, path)
-		if strings.HasPrefix(rel, "cmd") || strings.HasPrefix(rel, ".git") || strings.Contains(rel, "nstest") || strings.Contains(rel, "labtest") ||
+		if strings.HasPrefix(rel, "cmd") || strings.HasPrefix(rel, ".git") || strings.Contains(rel, "nstest") || strings.Contains(rel, "labtest") || strings.Contains(rel, "testdata") ||
 			!strings.HasSuffix(rel, ".go") || strings.HasSuffix(rel, "_test.go") {
 			return nil
 		}

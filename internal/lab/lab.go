@@ -30,10 +30,10 @@ import (
 )
 
 // Program is how this program is started again inside the lab: Path with Init for the lab's first process and with Peer
-// for each side.
+// for each side; with Root it enters the root of a command (internal/foreign).
 type Program struct {
-	Path       string
-	Init, Peer []string
+	Path             string
+	Init, Peer, Root []string
 }
 
 // Lab is a running pair of private hosts. Its methods are safe for use by several goroutines.

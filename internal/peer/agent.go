@@ -170,7 +170,8 @@ func route[In, Out any](mux *http.ServeMux, name string, work func(context.Conte
 func cannot(err error) bool {
 	var option *linux.UnsupportedError
 	var unavailable *lab.UnavailableError
-	return errors.As(err, &option) || errors.As(err, &unavailable)
+	var root *foreign.UnavailableError
+	return errors.As(err, &option) || errors.As(err, &unavailable) || errors.As(err, &root)
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

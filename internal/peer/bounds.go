@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -64,6 +65,9 @@ func (p *Prepare) check() error {
 	}
 	if f := p.Foreign; f != nil && (f.Command == "" || !f.Listen.IsValid() || f.Listen.Port() == 0) {
 		b.bad("foreign: a command and where it is to listen are needed")
+	}
+	if f := p.Foreign; f != nil && f.Root != "" && (!filepath.IsAbs(f.Root) || f.Program.Path == "") {
+		b.bad("foreign: a root takes its whole path, and the program that enters it")
 	}
 	if p.Relay != nil {
 		b.in("onward.tuples", len(p.Onward.Tuples), 0, mostTuples)

@@ -18,7 +18,8 @@ func (a *agent) startForeign(ctx context.Context, f *Foreign) (err error) {
 	if f == nil {
 		return nil
 	}
-	if a.foreign, err = foreign.Start(f.Command, f.Listen); err != nil {
+	o := foreign.Options{Line: f.Command, Listen: f.Listen, Root: f.Root, Program: append([]string{f.Program.Path}, f.Program.Args...)}
+	if a.foreign, err = foreign.Start(o); err != nil {
 		return err
 	}
 	return a.foreign.AwaitListening(ctx)

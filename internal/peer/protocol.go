@@ -125,6 +125,9 @@ type Program struct {
 type Foreign struct {
 	Command string         `json:"command"`
 	Listen  netip.AddrPort `json:"listen"`
+	// Root is the directory that the command has for its /; "" is the host's. Program is then how it gets there.
+	Root    string  `json:"root"`
+	Program Program `json:"program"`
 }
 
 // Learn asks what the server at To answers a request from From; Keep tells that it is not to close first.

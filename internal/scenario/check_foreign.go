@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"path"
 	"strings"
 	"unicode"
 )
@@ -9,6 +10,7 @@ import (
 func (c *checker) foreign() {
 	sv := c.s.Server
 	oneOf(c, "payload.protocol", c.s.Payload.Protocol, Plain, HTTP)
+	c.serverRoot()
 	if sv.Command == "" {
 		if c.s.Payload.Protocol == HTTP {
 			c.add("payload.protocol", "http is for a server of somebody else's: ours speaks plain; set server.command, or leave it out")
@@ -32,6 +34,20 @@ func (c *checker) foreign() {
 			"or leave server.command out", grouped(int64(n)))
 	}
 	c.foreignClose()
+}
+
+// serverRoot: a directory, which is looked for when it is needed: this room reads no files.
+func (c *checker) serverRoot() {
+	sv := c.s.Server
+	switch {
+	case sv.Root == "":
+	case sv.Command == "":
+		c.add("server.root", "%q is for a server of somebody else's: set server.command to what is to run in it, or leave it out", sv.Root)
+	case strings.ContainsFunc(sv.Root, unicode.IsControl):
+		c.add("server.root", "%q is no name of a directory", sv.Root)
+	case path.Clean(sv.Root) == "/":
+		c.add("server.root", "%q is what server.command has anyway: leave it out", sv.Root)
+	}
 }
 
 // foreignClose: who closes first is asked for in the request; how the server does it is its own affair.

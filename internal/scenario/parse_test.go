@@ -56,6 +56,7 @@ server:
   think: 30ms
   workers: 3
   command: nginx -g 'daemon off;'
+  root: images/nginx
   descriptors: 200
   keep_alive: 3s/1s/3
   heartbeat: 1s/4s
@@ -132,6 +133,7 @@ func full() Scenario {
 			Address: "::1", Addresses: 2, Port: 8081, Ports: 9, Backlog: 128, ReuseAddress: Off, ReusePort: Off,
 			AcceptDelay: Duration(20 * time.Millisecond), Think: Duration(30 * time.Millisecond), Workers: 3, Descriptors: 200,
 			Command:   "nginx -g 'daemon off;'",
+			Root:      "images/nginx",
 			KeepAlive: KeepAlive{3 * second, second, 3}, Heartbeat: Heartbeat{second, 4 * second},
 		},
 		Relay:   &Relay{8443, 2, PortRange{42000, 42999}, Off, ServerSide, 12},

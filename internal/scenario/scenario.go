@@ -149,6 +149,9 @@ type Server struct {
 	// Command starts a server that nobody here wrote in place of ours: a line for the shell, run on the server's host. It
 	// must listen at Port. What only our own server can do or count is then not there.
 	Command string `yaml:"command" json:"command"`
+	// Root is a directory that Command has for its /: a root file system, or an image that was unpacked. What Command writes
+	// there goes to memory.
+	Root string `yaml:"root" json:"root"`
 	// KeepAlive is set on the listeners, and what accept() gives has it from there.
 	KeepAlive KeepAlive `yaml:"keep_alive" json:"keep_alive"`
 	// Heartbeat is the server's application's own, on connections that both sides keep.

@@ -4,6 +4,7 @@ package trial
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"twomsl/client"
 	"twomsl/internal/foreign"
@@ -24,7 +25,18 @@ const foreignAtOnce = 4
 func (r *run) foreign() bool { return r.scenario.Server.Command != "" }
 
 func (r *run) foreignServer() *peer.Foreign {
-	return &peer.Foreign{Command: r.scenario.Server.Command, Listen: r.destinations[0]}
+	return &peer.Foreign{
+		Command: r.scenario.Server.Command, Listen: r.destinations[0], Root: r.scenario.Server.Root,
+		Program: peer.Program{Path: r.opt.Program.Path, Args: r.opt.Program.Root},
+	}
+}
+
+// wholePath is server.root as a record has it: whoever reads that may be somewhere else.
+func wholePath(root string) (string, error) {
+	if root == "" {
+		return "", nil
+	}
+	return filepath.Abs(root)
 }
 
 // learn fills in what a connection says and hears.

@@ -92,6 +92,9 @@ func Strategies() []teardown.Kind { return teardown.Kinds() }
 // lab.UnavailableError where this machine forbids it. Settings of this host that a recipe has changed are put back when the
 // sides have ended; where that fails, there is a sysctl.NotRestoredError beside the record.
 func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (t *record.Trial, err error) {
+	if s.Server.Root, err = wholePath(s.Server.Root); err != nil {
+		return nil, err
+	}
 	r := &run{scenario: s, opt: opt, hard: hard, started: time.Now()}
 	defer func() { err = errors.Join(err, r.giveBack()) }() // when the lab is closed, and in a panic, too
 	l, err := startLab(s, opt.Program)
