@@ -111,17 +111,22 @@ func unpacked(t *testing.T, program string, uid int) image.Image {
 		t.Fatal(err)
 	}
 	if uid != os.Getuid() {
-		err := filepath.WalkDir(base, func(path string, _ fs.DirEntry, err error) error {
-			if err == nil {
-				err = os.Lchown(path, uid, uid)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		handOver(t, base, uid)
 	}
 	return img
+}
+
+func handOver(t *testing.T, dir string, uid int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			err = os.Lchown(path, uid, uid)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // onDisk is all that there is below a directory.
@@ -259,5 +264,111 @@ func TestNetNSConductorKilledOverAnImage(t *testing.T) {
 	}
 	if d := cmp.Diff(mountsBefore, mounted(t, img.Root)); d != "" {
 		t.Error(d)
+	}
+}
+
+// copied puts a program of this machine into a root, with what it is linked to.
+func copied(t *testing.T, root, program string) {
+	t.Helper()
+	linked, err := exec.Command("ldd", program).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []string{program}
+	for _, f := range strings.Fields(string(linked)) {
+		if strings.HasPrefix(f, "/") {
+			files = append(files, f)
+		}
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		putFile(t, filepath.Join(root, f), text, 0o755)
+	}
+}
+
+func putFile(t *testing.T, name string, text []byte, mode fs.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, text, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// nginxRoot is as the image of nginx is: a shell, logs that go to the standard streams, a user for the workers, port 80.
+func nginxRoot(t *testing.T) string {
+	t.Helper()
+	base, err := os.MkdirTemp("/var/tmp", "e2e-nginx-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(base) })
+	root := filepath.Join(base, "root")
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		t.Skip("nginx is not installed: apt-get install nginx-light")
+	}
+	copied(t, root, nginx)
+	copied(t, root, "/bin/sh")
+	for name, text := range map[string]string{
+		"etc/passwd":         "root:x:0:0::/root:/bin/sh\nnginx:x:101:102::/nonexistent:/bin/false\n",
+		"etc/group":          "root:x:0:\nnginx:x:102:\n",
+		"srv/index.html":     strings.Repeat("x", 1000),
+		"var/lib/nginx/keep": "", "var/cache/nginx/keep": "", "run/keep": "",
+		"etc/nginx/nginx.conf": "user nginx;\nworker_processes 2;\npid /run/nginx.pid;\nerror_log /var/log/nginx/error.log;\n" +
+			"events { worker_connections 512; }\n" +
+			"http { access_log /var/log/nginx/access.log; client_body_temp_path /var/cache/nginx/client; server { listen 80; root /srv; } }\n",
+	} {
+		putFile(t, filepath.Join(root, name), []byte(text), 0o644)
+	}
+	for name, to := range map[string]string{"error.log": "/dev/stderr", "access.log": "/dev/stdout"} {
+		if err := os.MkdirAll(filepath.Join(root, "var/log/nginx"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(to, filepath.Join(root, "var/log/nginx", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(base, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// A server that begins as root and hands its work to another user, as most do.
+func TestNetNSNginxInARoot(t *testing.T) {
+	t.Parallel()
+	nstest.Require(t)
+	root := nginxRoot(t)
+	for _, prefix := range [][]string{nil, {"asnobody"}} {
+		if ok, err := condition("userns"); prefix != nil && (err != nil || !ok) {
+			continue
+		}
+		if prefix != nil && os.Getuid() == 0 {
+			handOver(t, root, nobody)
+		}
+		before := onDisk(t, root)
+		dir := t.TempDir()
+		openToAll(t, dir)
+		args := append(append([]string{}, prefix...), "twomsl", "run", "steady-200", "--server-command", "nginx -g 'daemon off;'",
+			"--set", "server.root="+root, "--set", "server.port=80", "--set", "load.stop.connections=100", "--set", "close.side=server", "-q",
+			"-o", "json=out.json")
+		c := exec.Command(args[0], args[1:]...)
+		c.Dir = dir
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Errorf("%v: %v\n%s", prefix, err, out)
+			continue
+		}
+		r, err := record.Read(filepath.Join(dir, "out.json"))
+		if err != nil || r.Connections.OK != 100 || r.Sides.Server.States.End[record.TimeWait] < 90 {
+			t.Errorf("%v: %v, %+v", prefix, err, r.Connections)
+		}
+		if d := cmp.Diff(before, onDisk(t, root)); d != "" {
+			t.Error(d)
+		}
 	}
 }
