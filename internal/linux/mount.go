@@ -3,7 +3,6 @@
 package linux
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -84,19 +83,17 @@ func MountSys(at string) error {
 }
 
 // ChangeRoot makes a mount the root of this mount namespace, and lets go of all that was mounted outside of it. Where the
-// root cannot be exchanged, as on an initramfs (pivot_root(2)), it is this process's root alone.
+// root cannot be exchanged, as on an initramfs (pivot_root(2)) or under docker's seccomp profile, which allows mounts to
+// CAP_SYS_ADMIN and that to nobody, it is this process's root alone.
 func ChangeRoot(to string) error {
 	if err := unix.Chdir(to); err != nil {
 		return &os.PathError{Op: "chdir", Path: to, Err: err}
 	}
-	err := unix.PivotRoot(".", ".") // the old root is then mounted over the new one, at the same place
-	switch {
-	case errors.Is(err, unix.EINVAL):
-		err = mountError("chroot to "+to, unix.Chroot("."))
-	case err != nil:
-		err = mountError("pivot_root to "+to, err)
-	default:
+	var err error
+	if unix.PivotRoot(".", ".") == nil { // the old root is then mounted over the new one, at the same place
 		err = mountError("umount of the old root", unix.Unmount(".", unix.MNT_DETACH))
+	} else {
+		err = mountError("chroot to "+to, unix.Chroot("."))
 	}
 	if err != nil {
 		return err
