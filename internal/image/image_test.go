@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -463,6 +464,38 @@ func TestUnpackSaysWhatToDoNext(t *testing.T) {
 				t.Errorf("%s was left: %v", at, err)
 			}
 		})
+	}
+}
+
+// What registries answer, and a login that cannot be read.
+func TestRegistriesThatRefuse(t *testing.T) {
+	for status, want := range map[int]string{
+		http.StatusUnauthorized: "log in (docker login 127.0.0.1", http.StatusForbidden: "log in (docker login 127.0.0.1",
+		http.StatusTooManyRequests: "asked too often", http.StatusInternalServerError: "cannot be asked",
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v2/" {
+				w.WriteHeader(status)
+			}
+		}))
+		at := filepath.Join(t.TempDir(), "image")
+		_, err := Unpack(t.Context(), strings.TrimPrefix(s.URL, "http://")+"/server:1", at)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d: %v", status, err)
+		}
+		if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%d: left", status)
+		}
+		s.Close()
+	}
+	config := t.TempDir()
+	t.Setenv("DOCKER_CONFIG", config)
+	if err := os.WriteFile(filepath.Join(config, "config.json"), []byte(`{"credsStore": "missing"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ref := pushed(t, build(t, nil, nil)) // no login is needed there
+	if _, err := Unpack(t.Context(), ref, filepath.Join(t.TempDir(), "image")); err == nil || !strings.Contains(err.Error(), "login to 127.0.0.1") {
+		t.Error(err)
 	}
 }
 

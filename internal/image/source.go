@@ -133,6 +133,8 @@ func registryError(ctx context.Context, r name.Reference, err error) error {
 			"(docker save -o image.tar %s) and named as that file: %w", host, r, err)
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusTooManyRequests:
 		return fmt.Errorf("%s has been asked too often from here: log in (docker login %[1]s), or name a mirror's image: %w", host, err)
+	case strings.Contains(err.Error(), "credential"): // of a helper that docker's configuration names
+		return fmt.Errorf("this user's login to %s cannot be read: see credHelpers and credsStore in ~/.docker/config.json: %w", host, err)
 	case strings.Contains(err.Error(), "no child with platform"): // the library has no type for it
 		return fmt.Errorf("it is not there for linux/%s, which this machine is: %w", runtime.GOARCH, err)
 	}
