@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -134,7 +135,7 @@ func git(ctx context.Context, dir string, env []string, args ...string) (string,
 	c.Env = append(withoutGit(c.Environ()), append(env, "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")...)
 	var out, said bytes.Buffer
 	c.Stdout, c.Stderr = &out, &said
-	err := c.Run()
+	err := untilItEnds(c)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -167,7 +168,7 @@ func build(ctx context.Context, dir, commit, line string, out io.Writer) error {
 	var said tail
 	w := io.MultiWriter(&said, out)
 	c.Stdout, c.Stderr = w, w
-	err := c.Run()
+	err := untilItEnds(c)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("its build was ended: %w", ctx.Err())
@@ -184,13 +185,22 @@ func build(ctx context.Context, dir, commit, line string, out io.Writer) error {
 // patience is how long output is waited for when a command has ended: what it left in the background may hold it.
 const patience = 5 * time.Second
 
-// command is one that ends with ctx, and all of its process group.
+// command is one that ends with ctx, and all of its process group. Where this process is killed it ends as well; what it has
+// started itself comes to its own end.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, name, args...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	c.WaitDelay = patience
 	return c
+}
+
+// untilItEnds keeps the thread that starts a command until that has ended: the kernel takes the thread's end for its parent's
+// (prctl(2), PR_SET_PDEATHSIG).
+func untilItEnds(c *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return c.Run()
 }
 
 const (

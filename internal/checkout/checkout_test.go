@@ -193,6 +193,45 @@ func TestBuildEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// Killed in the middle it leaves the temporary directory, and the repository as it was.
+func TestBuildIsKilled(t *testing.T) {
+	if repo := os.Getenv("TWOMSL_TEST_REPOSITORY"); repo != "" {
+		_, _, _, err := Build(t.Context(), repo, "v1", "touch ../started; exec sleep 67", &bytes.Buffer{})
+		t.Fatal(err)
+	}
+	repo, place := repository(t), t.TempDir()
+	before := everything(t, repo)
+	c := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$")
+	c.Env = append(c.Environ(), "TWOMSL_TEST_REPOSITORY="+repo, "TMPDIR="+place)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if there, _ := filepath.Glob(filepath.Join(place, "twomsl-build-*/started")); len(there) == 1 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Error("the build never began")
+			break
+		}
+	}
+	c.Process.Kill() //nolint:errcheck // it may have ended
+	c.Wait()         //nolint:errcheck // it was killed
+	if d := cmp.Diff(before, everything(t, repo)); d != "" {
+		t.Error(d)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		out, _ := exec.Command("pgrep", "-f", "^sleep 67$").Output()
+		if len(out) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Errorf("the build goes on: %s", out)
+			break
+		}
+	}
+}
+
 // What a build has made read-only goes all the same.
 func TestCleanupOfReadOnly(t *testing.T) {
 	repo := repository(t)

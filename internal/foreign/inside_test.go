@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -242,6 +243,44 @@ func TestNetNSRootAsAUser(t *testing.T) {
 	delete(writes, "/dev/stderr") // go test's is a file or a pipe of its own
 	delete(want, "/dev/stderr")
 	if d := cmp.Diff(any(want), any(writes)); d != "" {
+		t.Error(d)
+	}
+}
+
+// In an ordinary user's lab there is one user: becoming another, and giving files away, goes unheard.
+func TestNetNSRootOfAnOrdinaryUser(t *testing.T) {
+	const inner = "TWOMSL_TEST_ONE_USER"
+	if os.Getenv(inner) == "" {
+		c := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+		c.Env = append(c.Environ(), inner+"=1")
+		c.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+		}
+		out, err := c.CombinedOutput()
+		if c.Process == nil {
+			t.Skipf("user namespaces cannot be made here: %v", err)
+		}
+		if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	nstest.Require(t)
+	p := plain
+	p.User = bundle.User{UID: 101, GID: 102}
+	dir := image(t, p)
+	before := listed(t, dir)
+	if _, err := start(t, dir, "server", 80); err != nil {
+		t.Fatal(err)
+	}
+	got := told(t, 80)
+	for key, want := range map[string]any{"uid": 0., "gid": 0., "chown": "", "remove": "", "writes": allWritten()} {
+		if d := cmp.Diff(want, got[key]); d != "" {
+			t.Errorf("%s: %s", key, d)
+		}
+	}
+	if d := cmp.Diff(before, listed(t, dir)); d != "" {
 		t.Error(d)
 	}
 }

@@ -3,6 +3,7 @@ package image
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -34,6 +35,18 @@ func (i Image) Command() (string, error) {
 		line[n] = quote(w)
 	}
 	return strings.Join(line, " "), nil
+}
+
+// ports reads 80/tcp, or 80, which is the same. What is a range, or no number, says nothing that could be used.
+func ports(exposed map[string]struct{}) (out []int) {
+	for text := range exposed {
+		number, protocol, _ := strings.Cut(text, "/")
+		if n, err := strconv.ParseUint(number, 10, 16); err == nil && n > 0 && (protocol == "" || protocol == "tcp") {
+			out = append(out, int(n))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // quote makes one word of a text, whatever is in it (POSIX.1-2017, Shell Command Language, 2.2.2).

@@ -100,6 +100,7 @@ func build(t testing.TB, stack [][]entry, change func(*v1.ConfigFile)) v1.Image 
 	c.OS, c.Architecture = "linux", runtime.GOARCH
 	c.Config = v1.Config{
 		Entrypoint: []string{"/bin/server"}, Cmd: []string{"--say", "it's"}, Env: []string{"A=b"}, WorkingDir: "/srv", User: "web",
+		ExposedPorts: map[string]struct{}{"8443/tcp": {}, "80": {}, "80/tcp": {}, "53/udp": {}, "99999": {}, "x/tcp": {}, "1-2/tcp": {}},
 	}
 	if change != nil {
 		change(c)
@@ -249,7 +250,7 @@ func TestUnpackFromEverySource(t *testing.T) {
 			}
 			want := Image{
 				Root: at, Entrypoint: []string{"/bin/server"}, Cmd: []string{"--say", "it's"}, Env: []string{"A=b"},
-				WorkingDir: "/srv", User: "web", Digest: c.want.String(),
+				WorkingDir: "/srv", User: "web", Ports: []int{80, 8443}, Digest: c.want.String(),
 			}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Error(d)

@@ -33,6 +33,7 @@ type Image struct {
 	Env        []string
 	WorkingDir string
 	User       string // as the image says it, by name or number
+	Ports      []int  // where it says that it listens (EXPOSE), TCP only, lowest first
 	// Digest is that of the manifest, which a registry knows the image by. What docker save wrote has none: it is then that of
 	// the config, which docker calls the image's ID.
 	Digest string
@@ -92,7 +93,8 @@ func unpack(ctx context.Context, ref, dir string, most limits) (_ Image, err err
 	}
 	out := Image{
 		Root: dir, Entrypoint: config.Config.Entrypoint, Cmd: config.Config.Cmd, Env: config.Config.Env,
-		WorkingDir: config.Config.WorkingDir, User: config.Config.User, Digest: src.digest, Skipped: skipped,
+		WorkingDir: config.Config.WorkingDir, User: config.Config.User, Ports: ports(config.Config.ExposedPorts),
+		Digest: src.digest, Skipped: skipped,
 	}
 	p, err := out.process(rootfs)
 	if err != nil {
