@@ -43,6 +43,10 @@ func (t *Trial) Check() error {
 	c.canaries("canaries", t.Canaries)
 	c.relay(t.Relay)
 	c.kept(t.Kept)
+	if cmd := t.ClientCommand; cmd != nil {
+		c.seconds("client_command.seconds", cmd.Seconds)
+		c.count("client_command.unseen", cmd.Unseen)
+	}
 	c.callCosts("call_costs", t.CallCosts)
 	return c.err()
 }

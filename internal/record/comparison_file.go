@@ -84,11 +84,15 @@ func bare(text json.RawMessage) json.RawMessage {
 // KeepComparison keeps c as DIR/ID.json like WriteComparison, and takes the place of what it kept there before: a
 // comparison is kept after each of its trials, and what breaks in between leaves the last whole one.
 func KeepComparison(dir string, c *Comparison) (path string, err error) {
-	if err := checkID(c.ID); err != nil {
+	return keep(dir, c.ID, EncodeComparison, c)
+}
+
+func keep[T any](dir, id string, encode func(T) ([]byte, error), r T) (path string, err error) {
+	if err := checkID(id); err != nil {
 		return "", fmt.Errorf("cannot name the record: %w", err)
 	}
-	path = filepath.Join(dir, c.ID+".json")
-	data, err := EncodeComparison(c)
+	path = filepath.Join(dir, id+".json")
+	data, err := encode(r)
 	if err == nil {
 		err = os.MkdirAll(dir, 0o755)
 	}

@@ -43,7 +43,9 @@ One JSON file per trial, schema ` + "`" + Schema + "`" + `, one per matrix of tr
 one per comparison of variants, schema ` + "`" + ComparisonSchema + "`" + `, one per reproduction of a pasted table, schema
 ` + "`" + ReproductionSchema + "`" + `, one per set of tested claims, schema ` + "`" + ClaimsSchema + "`" + `, one per incident,
 schema ` + "`" + IncidentSchema + "`" + `, one per diagnosis, schema ` + "`" + DiagnosisSchema + "`" + `, with the host that it is of,
-schema ` + "`" + HostSchema + "`" + `, one per benchmark, schema ` + "`" + BenchSchema + "`" + `. Fields may be added; those below keep their names and are always there. A type that several have is told once.
+schema ` + "`" + HostSchema + "`" + `, one per benchmark, schema ` + "`" + BenchSchema + "`" + `, one per gate, schema
+` + "`" + GateSchema + "`" + `, one per baseline that gates are held against, schema ` + "`" + BaselineSchema + "`" + `. A history
+of gates is a file of lines, each a [GatePoint](#gatepoint). Fields may be added; those below keep their names and are always there. A type that several have is told once.
 What was not measured is null, and a warning or ` + "`environment.unmeasured`" + ` says why. Units stand in the names.
 `
 
@@ -56,6 +58,7 @@ func schemaPage(t *testing.T) string {
 	for _, root := range []reflect.Type{
 		reflect.TypeFor[Trial](), reflect.TypeFor[Matrix](), reflect.TypeFor[Comparison](), reflect.TypeFor[Reproduction](),
 		reflect.TypeFor[Claims](), reflect.TypeFor[Incident](), reflect.TypeFor[Diagnosis](), reflect.TypeFor[Bench](),
+		reflect.TypeFor[Gate](), reflect.TypeFor[Baseline](),
 	} {
 		for queue := []reflect.Type{root}; len(queue) > 0; queue = queue[1:] {
 			if typ := queue[0]; !written[typ.Name()] {
@@ -144,7 +147,7 @@ func structs(t *testing.T) map[string]structDoc {
 	var files []*ast.File
 	for _, name := range []string{
 		"record.go", "close.go", "matrix.go", "comparison.go", "reproduction.go", "claims.go", "incident.go", "diagnosis.go", "host.go",
-		"canary.go", "relay.go", "state.go", "cause.go", "kept.go",
+		"canary.go", "relay.go", "state.go", "cause.go", "kept.go", "bench.go", "gate.go", "command.go",
 	} {
 		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {

@@ -162,7 +162,7 @@ func decode[T any, P interface {
 var kinds = map[string]string{
 	"trial": "the record of a trial", "comparison": "a comparison", "matrix": "a matrix",
 	"reproduction": "a reproduction", "claims": "tested claims", "diagnosis": "a diagnosis", "snapshot": "a snapshot",
-	"host": "a host", "bench": "a benchmark",
+	"host": "a host", "bench": "a benchmark", "gate": "a gate", "baseline": "a baseline",
 }
 
 // head is what every record begins with.

@@ -33,7 +33,7 @@ type Trial struct {
 	StartedAt   time.Time     `json:"started_at"`  // UTC
 	Command     string        `json:"command"`     // what to type to repeat it
 	Scenario    Scenario      `json:"scenario"`    // what was asked for
-	Engine      string        `json:"engine"`      // split/uring, split/epoll, split/blocking, paired or net
+	Engine      string        `json:"engine"`      // split/uring, split/epoll, split/blocking, paired, net, or command for a client of somebody else's
 	EngineWhy   string        `json:"engine_why"`  // why the program chose this one; "" where it was asked for
 	Workers     SidePair[int] `json:"workers"`     // threads that drive connections, per side
 	Spread      []int         `json:"spread"`      // processors with one worker of either side each, which serves what is opened there; null: the kernel places them
@@ -49,12 +49,14 @@ type Trial struct {
 	Close       Close         `json:"close"`       // how connections were taken down, declared and seen
 	Stand       *Stand        `json:"stand"`       // nil unless sockets were asked to stand in states
 	Kept        *Kept         `json:"kept"`        // nil where connections are taken down
-	Restart     *Restart      `json:"restart"`     // nil where it was not tried
-	Relay       *Relay        `json:"relay"`       // nil where client and server meet directly
-	Canaries    []Canary      `json:"canaries"`    // nil where none were called
-	CallCosts   []CallCost    `json:"call_costs"`  // where time goes, by system call; nil where it was not asked for
-	Warnings    []Warning     `json:"warnings"`    // what the figures should not be trusted for
-	Environment Environment   `json:"environment"` // the machine
+	// ClientCommand is nil where the client was ours.
+	ClientCommand *ClientCommand `json:"client_command"`
+	Restart       *Restart       `json:"restart"`     // nil where it was not tried
+	Relay         *Relay         `json:"relay"`       // nil where client and server meet directly
+	Canaries      []Canary       `json:"canaries"`    // nil where none were called
+	CallCosts     []CallCost     `json:"call_costs"`  // where time goes, by system call; nil where it was not asked for
+	Warnings      []Warning      `json:"warnings"`    // what the figures should not be trusted for
+	Environment   Environment    `json:"environment"` // the machine
 
 	KernelMemory *KernelMemory   `json:"kernel_memory"` // what the kernel's caches grew by; nil where it was not asked for
 	Processes    []ProcessMemory `json:"processes"`     // the memory of this program's own; nil where it was not asked for
@@ -76,7 +78,9 @@ type Scenario struct {
 	CloseSide string `json:"close_side"` // client, server or both
 	Linger    string `json:"linger"`     // off, or seconds
 	// ServerCommand started a server of somebody else's; "" where the server was ours.
-	ServerCommand string          `json:"server_command"`
+	ServerCommand string `json:"server_command"`
+	// ClientCommand was a client of somebody else's; "" where the client was ours.
+	ClientCommand string          `json:"client_command"`
 	Struck        string          `json:"struck"` // client, server or relay: the host whose trouble it is
 	Goal          *Goal           `json:"goal"`   // nil where the load does not stop at a number of TIME_WAIT
 	Spec          json.RawMessage `json:"spec"`
@@ -95,7 +99,7 @@ type Goal struct {
 type Phases struct {
 	LoadSeconds float64 `json:"load_seconds"`
 	HoldSeconds float64 `json:"hold_seconds"`
-	StoppedBy   string  `json:"stopped_by"` // after, connections, time_wait, failures, interrupt, failure
+	StoppedBy   string  `json:"stopped_by"` // after, connections, time_wait, failures, command (it ended), interrupt, failure
 }
 
 // SidePair is a value for each of the two sides.
@@ -244,6 +248,11 @@ type Stalled struct {
 }
 
 // Connections is the client's count. Attempted = OK + Failed + Unfinished.
+//
+// Of a client of somebody else's (client.command) Attempted are its connect() calls on TCP, those to its own namespace
+// included, and Failed those that returned an error, and those whose handshake came to nothing later: of these the kernel's
+// counters tell the number alone, so their outcome has no errno (cause other where the kernel ended them, Tcp.AttemptFails;
+// timed-out where nobody did, and the command gave them up).
 type Connections struct {
 	Attempted int64 `json:"attempted"`
 	OK        int64 `json:"ok"`
