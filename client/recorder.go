@@ -124,6 +124,8 @@ type Result struct {
 	// Costs are the times of system calls; nil where they were not asked for.
 	Costs        *callcost.Costs `json:"costs"`
 	ClosesByTime tally.Closes    `json:"-"`
+	// Command is a client of somebody else's; nil where the client is ours.
+	Command *record.ClientCommand `json:"command"`
 }
 
 // TupleResult is one tuple's share, in the order of Plan's tuples: source by source, each with all destinations.

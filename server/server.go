@@ -23,7 +23,7 @@ import (
 
 // Plan is all that the server needs to know of a run.
 type Plan struct {
-	Engine  string           `json:"engine"` // split or net; "" is split
+	Engine  string           `json:"engine"` // split, net or http; "" is split
 	IO      string           `json:"io"`     // how engine split waits: epoll, uring or blocking
 	Listen  []netip.AddrPort `json:"listen"`
 	Socket  Socket           `json:"socket"`

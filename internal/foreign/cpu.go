@@ -22,15 +22,15 @@ func CPU() (record.CPU, error) {
 	var sum record.CPU
 	mine, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
-		return sum, fmt.Errorf("processor time of server.command: %w", err)
+		return sum, fmt.Errorf("processor time of a command: %w", err)
 	}
 	self, err := os.Readlink("/proc/self")
 	if err != nil {
-		return sum, fmt.Errorf("processor time of server.command: %w", err)
+		return sum, fmt.Errorf("processor time of a command: %w", err)
 	}
 	namespaces, err := filepath.Glob("/proc/[0-9]*/ns/net")
 	if err != nil {
-		return sum, fmt.Errorf("processor time of server.command: %w", err)
+		return sum, fmt.Errorf("processor time of a command: %w", err)
 	}
 	for _, link := range namespaces {
 		dir := filepath.Dir(filepath.Dir(link))
@@ -42,10 +42,10 @@ func CPU() (record.CPU, error) {
 			continue
 		}
 		if err != nil {
-			return sum, fmt.Errorf("processor time of server.command: %w", err)
+			return sum, fmt.Errorf("processor time of a command: %w", err)
 		}
 		if err := addTimes(&sum, stat); err != nil {
-			return sum, fmt.Errorf("processor time of server.command: %s: %w", dir, err)
+			return sum, fmt.Errorf("processor time of a command: %s: %w", dir, err)
 		}
 	}
 	return sum, nil

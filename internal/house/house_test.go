@@ -19,6 +19,7 @@ var rooms = map[string][]string{
 	"internal/record":       {},
 	"internal/scenario":     {},
 	"internal/recipe":       {},
+	"internal/gate":         {"internal/record", "internal/scenario"},
 	"internal/incident":     {},
 	"internal/payload":      {},
 	"internal/linux":        {},
@@ -41,6 +42,7 @@ var rooms = map[string][]string{
 	"internal/checkout":     {},
 	"internal/foreign":      {"internal/bundle", "internal/linux", "internal/record", "internal/sample"},
 	"internal/image":        {"internal/bundle"},
+	"internal/command":      {"client", "internal/foreign", "internal/linux", "internal/record", "internal/scenario", "internal/tally"},
 	"client": {
 		"internal/callcost", "internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
@@ -56,11 +58,11 @@ var rooms = map[string][]string{
 	"internal/labtest": {"internal/foreign", "internal/lab", "internal/peer"},
 	"internal/probe":   {"internal/linux", "internal/record", "internal/scenario"},
 	"internal/peer": {
-		"client", "relay", "server", "internal/foreign", "internal/lab", "internal/linux", "internal/paired", "internal/probe", "internal/record", "internal/sample", "internal/scenario",
+		"client", "relay", "server", "internal/command", "internal/foreign", "internal/lab", "internal/linux", "internal/paired", "internal/probe", "internal/record", "internal/sample", "internal/scenario",
 		"internal/sysctl", "internal/teardown",
 	},
 	"internal/trial": {
-		"client", "relay", "server", "internal/callcost", "internal/foreign", "internal/lab", "internal/linux", "internal/machine", "internal/paired", "internal/peer", "internal/probe", "internal/record",
+		"client", "relay", "server", "internal/callcost", "internal/command", "internal/foreign", "internal/lab", "internal/linux", "internal/machine", "internal/paired", "internal/peer", "internal/probe", "internal/record",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/tally", "internal/teardown",
 	},
 	"internal/assay": {
@@ -73,7 +75,7 @@ var rooms = map[string][]string{
 	"report/chart":        {},
 	"report/claims":       {"internal/record"},
 	"cmd/twomsl": {
-		"report", "report/claims", "report/compare", "report/diagnose", "internal/assay", "internal/checkout", "internal/counting", "internal/experiment", "internal/foreign", "internal/image", "internal/recipe", "internal/incident", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
+		"report", "report/claims", "report/compare", "report/diagnose", "internal/assay", "internal/checkout", "internal/counting", "internal/experiment", "internal/foreign", "internal/gate", "internal/image", "internal/recipe", "internal/incident", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
 		"internal/look", "internal/observe", "internal/paste",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/trial",
 	},

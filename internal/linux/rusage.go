@@ -25,6 +25,10 @@ func ThreadTime() time.Duration {
 // ProcessCPU is the processor time of all threads of this process, those that ended included (RUSAGE_SELF).
 func ProcessCPU() (user, sys time.Duration) { return cpuOf(unix.RUSAGE_SELF) }
 
+// ChildrenCPU is the processor time of the children that were waited for, and of those that they had waited for
+// (RUSAGE_CHILDREN).
+func ChildrenCPU() (user, sys time.Duration) { return cpuOf(unix.RUSAGE_CHILDREN) }
+
 func cpuOf(who int) (user, sys time.Duration) {
 	var usage unix.Rusage
 	if err := unix.Getrusage(who, &usage); err != nil {

@@ -34,6 +34,7 @@ const (
 	EMFILE        = unix.EMFILE
 	ENFILE        = unix.ENFILE
 	EPERM         = unix.EPERM
+	EBADF         = unix.EBADF
 )
 
 // MaxErrno is the highest errno that the kernel gives to programs (EFTYPE); tables by errno have MaxErrno+1 rows.
@@ -51,6 +52,14 @@ func ErrnoName(e Errno) string {
 		return n
 	}
 	return "E" + itoa(int(e))
+}
+
+// SignalName gives the constant's name, such as SIGKILL.
+func SignalName(s syscall.Signal) string {
+	if n := unix.SignalName(s); n != "" {
+		return n
+	}
+	return "signal " + itoa(int(s))
 }
 
 func itoa(n int) string {

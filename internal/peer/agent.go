@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"twomsl/client"
+	"twomsl/internal/command"
 	"twomsl/internal/foreign"
 	"twomsl/internal/lab"
 	"twomsl/internal/linux"
@@ -37,6 +38,7 @@ type agent struct {
 	server   server.Engine
 	relay    *relay.Relay
 	foreign  *foreign.Server
+	web      bool // server is net/http's, and its processor time that of the process
 	paired   bool // client and server are the two ends of one engine
 	// foreignCPU is what it had used at the start
 	foreignCPU record.CPU
@@ -271,6 +273,9 @@ func (a *agent) open(ctx context.Context, p Prepare) (workers int, err error) {
 			return 0, err
 		}
 		workers += p.Client.Workers
+	case p.Command != nil:
+		workers++ // who answers for it
+		a.client = command.New(*p.Command)
 	case p.Client != nil:
 		workers += p.Client.Threads()
 		if a.client, err = openClient(p); err != nil {
@@ -279,6 +284,7 @@ func (a *agent) open(ctx context.Context, p Prepare) (workers int, err error) {
 	}
 	if p.Server != nil {
 		workers += p.Server.Threads()
+		a.web = p.Server.Engine == server.HTTP
 		if a.server, err = openServer(p); err != nil {
 			return 0, err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"twomsl/client"
+	"twomsl/internal/command"
 	"twomsl/internal/scenario"
 	"twomsl/internal/teardown"
 	"twomsl/relay"
@@ -40,7 +41,7 @@ const (
 func (p *Prepare) check() error {
 	serves := p.Server != nil || p.Foreign != nil
 	alone := 0
-	for _, one := range []bool{p.Client != nil, serves, p.Relay != nil} {
+	for _, one := range []bool{p.Client != nil, p.Command != nil, serves, p.Relay != nil} {
 		if one {
 			alone++
 		}
@@ -56,6 +57,9 @@ func (p *Prepare) check() error {
 	b.paired(p)
 	if p.Client != nil {
 		b.client(p.Client)
+	}
+	if p.Command != nil {
+		b.command(p.Command)
 	}
 	for i := range p.Groups {
 		b.client(&p.Groups[i])
@@ -118,6 +122,17 @@ func (b *bounds) client(c *client.Plan) {
 	b.length("until", c.Until)
 	b.length("timeout", c.Timeout)
 	b.exchange(c.Request, c.Response, c.Steps, c.CPUs, c.Spread)
+}
+
+func (b *bounds) command(c *command.Plan) {
+	if c.Line == "" {
+		b.bad("command: a line for the shell is needed")
+	}
+	b.addresses("sources", c.Sources)
+	b.in("destinations", len(c.Destinations), 1, mostAddresses)
+	b.addressPorts("destinations", c.Destinations)
+	b.in("tuples", len(c.Sources)*len(c.Destinations), 1, mostTuples)
+	b.length("until", c.Until)
 }
 
 func (b *bounds) server(s *server.Plan) {

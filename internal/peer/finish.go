@@ -10,6 +10,7 @@ import (
 	"twomsl/internal/linux"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
+	"twomsl/server"
 )
 
 // finishLimit bounds how long workers may take to end.
@@ -100,10 +101,20 @@ func (a *agent) finishServer(ctx context.Context, res *Result, at int64) error {
 		return err
 	}
 	r := a.server.Result(at)
+	a.withoutSampler(&r, res.Sampler)
 	res.Expired, res.ExpiredMost = r.Expired, r.Expired+r.Uncertain
 	res.Server = &r
 	res.Restart = &record.Restart{Errno: a.server.Restart()}
 	return nil
+}
+
+// withoutSampler takes the sampling thread's time out of an engine's that is the whole process.
+func (a *agent) withoutSampler(r *server.Result, sampler record.CPU) {
+	if !a.web {
+		return
+	}
+	r.CPU.UserSeconds = max(0, r.CPU.UserSeconds-sampler.UserSeconds)
+	r.CPU.SystemSeconds = max(0, r.CPU.SystemSeconds-sampler.SystemSeconds)
 }
 
 // wait gives up when the conductor does.

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 
 	"twomsl/client"
+	"twomsl/internal/command"
 	"twomsl/internal/lab"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
@@ -21,7 +22,7 @@ import (
 )
 
 // Version of the control protocol; both ends must have the same.
-const Version = 4
+const Version = 5
 
 // Hello is the answer to the first request.
 type Hello struct {
@@ -73,6 +74,8 @@ type Watch struct {
 	// Orphans tells that closed sockets are to stand in FIN_WAIT2: sockstat counts those as TIME_WAIT, and only a split tells
 	// them apart.
 	Orphans bool `json:"orphans"`
+	// Mixed tells that sockets which are of none of Tuples stand there, too: a TIME_WAIT need not hold a port of one.
+	Mixed bool `json:"mixed"`
 	// Tuples are those whose ports are counted, in the record's order; none on the server.
 	Tuples []Tuple `json:"tuples"`
 	// Leave says whose sockets are not counted: the canaries'.
@@ -90,9 +93,11 @@ type Tuple struct {
 // Prepare asks a side to get ready. A load's client has Client, its server Server, what is between them Relay. Groups are
 // clients beside them, each with its own limit and gate.
 type Prepare struct {
-	Client *client.Plan  `json:"client"`
-	Groups []client.Plan `json:"groups"`
-	Server *server.Plan  `json:"server"`
+	Client *client.Plan `json:"client"`
+	// Command is a client that nobody here wrote, instead of Client.
+	Command *command.Plan `json:"command"`
+	Groups  []client.Plan `json:"groups"`
+	Server  *server.Plan  `json:"server"`
 	// Foreign is a server that nobody here wrote, instead of Server.
 	Foreign *Foreign    `json:"foreign"`
 	Relay   *relay.Plan `json:"relay"`

@@ -57,7 +57,7 @@ func (s *sampler) kindOf(needed bool, now int64) (kind, error) {
 		return fullLook, nil
 	case !s.pace.splitDue(now):
 		return totalsLook, nil
-	case !s.watch.OwnNamespace, s.watch.Orphans, len(s.watch.Tuples) > 1:
+	case !s.watch.OwnNamespace, s.watch.Orphans, s.watch.Mixed, len(s.watch.Tuples) > 1:
 		return fullLook, nil // nothing but a dump tells whose TIME_WAIT they are, or that they are none
 	}
 	t, err := s.sockstat.Read()

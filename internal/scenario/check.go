@@ -77,6 +77,7 @@ func (s Scenario) Check(known Known) error {
 	c.track()
 	c.struck()
 	c.foreign()
+	c.command()
 	c.kept()
 	c.relay()
 	c.blocking()

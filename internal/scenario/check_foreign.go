@@ -12,8 +12,8 @@ func (c *checker) foreign() {
 	oneOf(c, "payload.protocol", c.s.Payload.Protocol, Plain, HTTP)
 	c.serverRoot()
 	if sv.Command == "" {
-		if c.s.Payload.Protocol == HTTP {
-			c.add("payload.protocol", "http is for a server of somebody else's: ours speaks plain; set server.command, or leave it out")
+		if c.s.Payload.Protocol == HTTP && c.s.Client.Command == "" {
+			c.add("payload.protocol", "http is for a server or a client of somebody else's: our own two speak plain; set server.command or client.command, or leave it out")
 		}
 		return
 	}

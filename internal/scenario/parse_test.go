@@ -43,6 +43,8 @@ client:
   workers: 2
   timeout: 250ms
   descriptors: 400
+  command: ab -n 100 $TWOMSL_URL
+  command_requests: 100
   vanish: 3s
 server:
   address: "::1"
@@ -128,6 +130,7 @@ func full() Scenario {
 			BindAddressNoPort: Off, ReuseAddress: On, ReusePort: On, NoDelay: On, FastOpen: On,
 			KeepAlive: KeepAlive{60 * second, 5 * second, 3}, Requests: 6, Workers: 2, Timeout: Duration(250 * time.Millisecond),
 			Descriptors: 400, Vanish: 3 * second,
+			Command: "ab -n 100 $TWOMSL_URL", CommandRequests: 100,
 		},
 		Server: Server{
 			Address: "::1", Addresses: 2, Port: 8081, Ports: 9, Backlog: 128, ReuseAddress: Off, ReusePort: Off,
@@ -236,10 +239,10 @@ func TestParseRefusesDocuments(t *testing.T) {
 		{"# only this\n", "f: is empty:"},
 		{"---\n", "f: is empty:"},
 		{"~\n", "f: is empty:"},
-		{strings.Repeat("#", largestFile), "f: is empty:"},
+		{strings.Repeat("#", page.Largest), "f: is empty:"},
 		{"load: {stop: {time_wait: on}}", "f:1: load.stop.time_wait: is a group of fields"},
 		{"hello", "f:1: a scenario is a group of fields, each on a line of its own: name, title,"},
-		{"name: x\n---\nname: y\n", "f:3: a second document begins here: a file holds one scenario"},
+		{"name: x\n---\nname: y\n", "f:3: a second document begins here: a file holds a scenario alone"},
 		{"name: x\n  load: y\n", "f:1: is not YAML: "},
 		{"name: x\ntitle: 'y\n", "f:2: is not YAML: "},
 		{"name: x\nload:\n\trate: max\n", "f:3: is not YAML: "},
@@ -251,8 +254,8 @@ func TestParseRefusesDocuments(t *testing.T) {
 		{"? name\n: x\n", "f:1: keys are plain names"},
 		{"<<: {name: x}\n", "f:1: merge keys are not read"},
 		{"%YAML 1.2\n---\nname: x\n", "f:1: directives are not read"},
-		{strings.Repeat("{a: ", 9), "f:1: braces are nested more than 8 deep"},
-		{strings.Repeat("#", largestFile+1), "f: is 16385 bytes long: a scenario has at most 16384"},
+		{strings.Repeat("{a: ", 9), "f:1: brackets are nested more than 8 deep"},
+		{strings.Repeat("#", page.Largest+1), "f: is 16385 bytes long: a scenario has at most 16384"},
 		{"name: \xff", "f: is not UTF-8 text: save it as UTF-8"},
 		{"name: null\n", "f:1: name: has no value"},
 		{"name: ''\n", "f:1: name: has no value"},

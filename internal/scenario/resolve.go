@@ -6,8 +6,11 @@ import (
 )
 
 const (
-	second       = Duration(time.Second)
-	defaultQueue = Size(64 << 10) // of a link with a rate
+	second             = Duration(time.Second)
+	defaultQueue       = Size(64 << 10) // of a link with a rate
+	defaultConcurrency = 64
+	defaultTimeout     = 5 * second
+	defaultRequest     = Size(64)
 )
 
 // Resolve gives a new scenario in which everything that was not said has its default. Workers stay 0: how many threads
@@ -20,10 +23,10 @@ func (s Scenario) Resolve() Scenario {
 	fill(&s.IO, "auto")
 
 	fill(&s.Load.Rate, Max)
-	fill(&s.Load.Concurrency, 64)
+	fill(&s.Load.Concurrency, defaultConcurrency)
 	fill(&s.Load.Stop.After, 10*second)
 	fill(&s.Client.Addresses, 1)
-	fill(&s.Client.Timeout, 5*second)
+	fill(&s.Client.Timeout, defaultTimeout)
 	fill(&s.Client.Bind, Bind{Mode: BindAuto})
 	fill(&s.Client.BindAddressNoPort, On)
 	fill(&s.Client.ReuseAddress, Off)
@@ -37,16 +40,16 @@ func (s Scenario) Resolve() Scenario {
 	fill(&s.Server.Backlog, 4096)
 	fill(&s.Server.ReuseAddress, On)
 	fill(&s.Server.ReusePort, On)
-	fill(&s.Payload.Request, 64)
+	fill(&s.Payload.Request, defaultRequest)
 	fill(&s.Payload.Response, 64)
-	fill(&s.Payload.Protocol, protocolOf(s.Server.Command))
+	fill(&s.Payload.Protocol, protocolOf(s.Server.Command+s.Client.Command))
 	fill(&s.Track.Side, NoSide)
 	fill(&s.Track.Fill, Off)
 	fill(&s.Sample.Budget, defaultBudget)
 	fill(&s.Measure.CallCosts, Off)
 	fill(&s.Sample.Split, defaultSplit)
 	fill(&s.Judge.Primary, primaryOf(s.Load.Rate))
-	fill(&s.Struck, ServerSide)
+	fill(&s.Struck, struckOf(s.Client.Command))
 	s.Relay.settle()
 	fill(&s.Canaries.Timeout, 2*second)
 	s.Close.settle()
@@ -60,12 +63,20 @@ func (s Scenario) Resolve() Scenario {
 	return s
 }
 
-// protocolOf is what a server of somebody else's most likely speaks.
+// protocolOf is what a program of somebody else's most likely speaks.
 func protocolOf(command string) Protocol {
 	if command != "" {
 		return HTTP
 	}
 	return Plain
+}
+
+// struckOf is whose trouble it is: a client that is given by its command is what is tried.
+func struckOf(command string) Side {
+	if command != "" {
+		return ClientSide
+	}
+	return ServerSide
 }
 
 // primaryOf are the metrics that decide where the scenario names none: as fast as it goes, speed is what counts.

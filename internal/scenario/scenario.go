@@ -123,6 +123,11 @@ type Client struct {
 	Descriptors int `yaml:"descriptors" json:"descriptors"`
 	// Timeout ends a connection that is not over this long after its connect().
 	Timeout Duration `yaml:"timeout" json:"timeout"`
+	// Command starts a client that nobody here wrote in place of ours: a line for the shell, run on the client's host, which finds
+	// the server in TWOMSL_ADDRESS, TWOMSL_PORT and TWOMSL_URL. Its end ends the load, and load.stop.after ends it.
+	Command string `yaml:"command" json:"command"`
+	// CommandRequests is how many requests Command makes in all, where its caller knows: what processor time is divided by.
+	CommandRequests int `yaml:"command_requests" json:"command_requests"`
 	// Vanish is how long after the load the client's host vanishes: no packet of it leaves or arrives from then on, and its
 	// sockets are gone. 0s: it stays.
 	Vanish Duration `yaml:"vanish" json:"vanish"`
@@ -177,7 +182,8 @@ type Relay struct {
 type Payload struct {
 	Request  Size `yaml:"request" json:"request"`
 	Response Size `yaml:"response" json:"response"`
-	// Protocol is what the bytes are: plain, ours by their number, or http, a GET as servers of others understand it.
+	// Protocol is what the bytes are: plain, ours by their number, or http, as servers and clients of others understand it: our
+	// client says a GET, our server answers whatever is asked.
 	Protocol Protocol `yaml:"protocol" json:"protocol"`
 }
 

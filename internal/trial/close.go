@@ -100,6 +100,8 @@ func (r *run) notJudged(t *record.Trial) string {
 		return "connections that are half open stand beside the load"
 	case t.Established() == 0:
 		return "no connection was established"
+	case r.commanded():
+		return "the client is a command, and what its application did is not known"
 	case r.foreign():
 		return "the server is not ours, and what its application did is not known"
 	case r.client.result == nil || r.client.result.Client == nil || r.server.result == nil || r.server.result.Server == nil:

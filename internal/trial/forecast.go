@@ -62,6 +62,9 @@ func (r *run) foresee() error {
 		if r.neverCloses() && f.RateThatLasts != nil {
 			f.RateThatLasts = new(0.0)
 		}
+		if r.commanded() { // how many it opens is its own affair
+			f.ExhaustedAfter = nil
+		}
 		if f.Plateau != nil && taken.stands > 0 {
 			lasting := standing(r.scenario, *f.RatePerSecond*taken.stands.Seconds(), n)
 			f.Plateau = new(max(*f.Plateau, lasting))

@@ -32,7 +32,7 @@ const leastHalf = 1024
 func (r *run) searches(taken life, usable int64) bool {
 	s := &r.scenario
 	half := usable / 2
-	if r.opt.Search == nil || half < leastHalf || taken.least < r.life.least || r.neverCloses() ||
+	if r.commanded() || r.opt.Search == nil || half < leastHalf || taken.least < r.life.least || r.neverCloses() ||
 		!s.Client.LocalPortRange.Off() || s.Client.Bind.Mode == scenario.BindPorts || bindChooses(s.Client) {
 		return false
 	}

@@ -197,8 +197,8 @@ func (r *run) insist(s *side, own ...map[string]string) error {
 	for _, refused := range s.sysctls.Refused {
 		for _, m := range append([]map[string]string{r.scenario.Sysctl.Both}, own...) {
 			if _, named := m[refused.Key]; named {
-				return fmt.Errorf("the scenario sets %s = %s on the %s, and this kernel refuses it: %s",
-					refused.Key, refused.Asked, s.name, refused.Reason)
+				return &peer.CannotError{Text: fmt.Sprintf("the scenario sets %s = %s on the %s, and this kernel refuses it: %s",
+					refused.Key, refused.Asked, s.name, refused.Reason)}
 			}
 		}
 	}
@@ -286,6 +286,9 @@ func (r *run) prepareServer() (err error) {
 		return err
 	}
 	plan := r.serverPlan()
+	if r.commanded() {
+		r.answersHTTP(&plan)
+	}
 	if plan.UntilEOF = r.untilEOF(); plan.UntilEOF {
 		plan.Timeout = r.length()
 	}
@@ -336,6 +339,9 @@ func (r *run) clientWorkers() int {
 }
 
 func (r *run) prepareClient() (err error) {
+	if r.commanded() {
+		return r.prepareCommand()
+	}
 	plan := r.clientPlan()
 	if g := r.scenario.Load.Stop.TimeWait; g != nil {
 		// Every connection makes one TIME_WAIT at most, so this many cannot overshoot; what is short is allowed after.
@@ -382,7 +388,8 @@ func (r *run) watch(of scenario.Side) peer.Watch {
 		Orphans: r.scenario.Stand.Off() && r.leavesOrphans(of),
 	}
 	declared := r.strategy.Expect.Server
-	w.BothFamilies = r.foreign() && of == serverSide
+	w.BothFamilies = r.foreign() && of == serverSide || r.commanded() && of == clientSide
+	w.Mixed = r.commanded() && of == clientSide
 	if of == clientSide {
 		declared, w.Tuples = r.strategy.Expect.Client, r.tuples
 	}
@@ -399,6 +406,7 @@ func (r *run) watch(of scenario.Side) peer.Watch {
 	port := uint16(r.scenario.Server.Port)
 	switch {
 	case r.scenario.Server.Ports > 1 && w.OwnNamespace: // no single port names them, and nobody else is there
+	case w.Mixed: // whatever a command opens is the client's
 	case of == clientSide:
 		w.RemotePort = port
 	default:

@@ -48,7 +48,7 @@ func (r *run) record() (*record.Trial, error) {
 	t.Relay = r.relayRecord()
 	t.Environment = r.environment()
 	t.Close, t.Stand, t.Restart = r.close(t), r.standRecord(), r.restart()
-	t.Kept = r.keptRecord()
+	t.Kept, t.ClientCommand = r.keptRecord(), r.commandRecord()
 	if t.CallCosts, err = r.callCosts(); err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func Describe(s scenario.Scenario) (record.Scenario, error) {
 	out := record.Scenario{
 		Name: s.Name, Title: s.Title, Topology: string(s.Topology), Family: string(s.Family),
 		CloseSide: string(s.Close.Side), Linger: s.Close.Linger.String(), Spec: spec,
-		Struck: string(s.Struck), ServerCommand: s.Server.Command,
+		Struck: string(s.Struck), ServerCommand: s.Server.Command, ClientCommand: s.Client.Command,
 	}
 	if g := s.Load.Stop.TimeWait; g != nil {
 		out.Goal = &record.Goal{Side: string(g.Side), TimeWait: g.Count}
@@ -226,6 +226,9 @@ func (r *run) connections(t *record.Trial) {
 			t.Phases.LoadSeconds, r.loadOpened = c.LoadSeconds, c.Progress.Opened
 		}
 	}
+	if r.commanded() {
+		r.commandConnections(t)
+	}
 	if r.goalReached != nil && r.scenario.Stand.Off() {
 		t.Phases.StoppedBy = "time_wait"
 	}
@@ -241,7 +244,7 @@ func (r *run) connections(t *record.Trial) {
 	}
 	if res := r.server.result; res != nil && res.Server != nil {
 		t.Outcomes = append(t.Outcomes, res.Server.Outcomes...)
-		if p := r.serversPair(); p.scenario.Close.Side == scenario.ServerSide && teardown.Leaves(p.strategy.Expect.Server) {
+		if p := r.serversPair(); !r.commanded() && p.scenario.Close.Side == scenario.ServerSide && teardown.Leaves(p.strategy.Expect.Server) {
 			t.Connections.Replaced = &res.Server.Replaced
 		}
 	}
@@ -295,7 +298,7 @@ func (r *run) bytes(t *record.Trial) error {
 		t.Bytes.Written += s.Written
 		t.Bytes.Read += s.Read
 	}
-	if c == nil || s == nil || r.relay != nil { // each of them speaks with the relay
+	if c == nil || s == nil || r.relay != nil || r.commanded() { // with a relay each of them speaks with that
 		return nil
 	}
 	t.Bytes.ToServer = direction(c.Written, s.Read)
@@ -331,7 +334,7 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 	l.Entered, l.Standing, l.Expired, l.ExpiredMost = &entered, &standing, &res.Expired, &res.ExpiredMost
 	reused := res.Counters["TcpExt.TWRecycled"]
 	l.Reused = &reused
-	if r.foreign() && s == r.server { // nobody told when it closed which connection
+	if r.commanded() || r.foreign() && s == r.server { // nobody told when it closed which connection
 		l.Expired, l.ExpiredMost = nil, nil
 		return l
 	}
@@ -429,6 +432,7 @@ func (r *run) environment() record.Environment {
 		e.Unmeasured["offloads"] = "no link: both sides are in one namespace"
 	}
 	r.unmeasuredLimits(e.Unmeasured)
+	r.commandUnmeasured(e.Unmeasured)
 	r.pairedUnmeasured(e.Unmeasured)
 	if r.relay != nil {
 		e.Unmeasured["bytes.lost"] = "client and server each speak with the relay"

@@ -21,7 +21,12 @@ import (
 	"twomsl/internal/scenario"
 )
 
-func TestMain(m *testing.M) { os.Exit(labtest.Main(m, os.Args)) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asCaller {
+		os.Exit(call(os.Args[2:]))
+	}
+	os.Exit(labtest.Main(m, os.Args))
+}
 
 // start gives the scenario of the library with the overrides.
 func start(t *testing.T, name string, overrides ...string) scenario.Scenario {

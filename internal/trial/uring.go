@@ -29,6 +29,8 @@ func Unchained(s scenario.Scenario) string {
 		return "there is a relay"
 	case s.Server.Command != "":
 		return "the server is somebody else's"
+	case s.Client.Command != "":
+		return "the client is somebody else's"
 	case s.Client.Descriptors > 0 || s.Server.Descriptors > 0:
 		return "descriptors are limited, and those of a ring do not count"
 	case s.Load.HalfOpen > 0:
@@ -55,6 +57,9 @@ func Unchained(s scenario.Scenario) string {
 func (r *run) chooseWay() error {
 	s := &r.scenario
 	r.way = way{io: s.IO}
+	if r.commanded() {
+		return nil
+	}
 	if s.Engine != "split" || s.IO != "auto" && s.IO != "uring" {
 		return nil
 	}
@@ -117,6 +122,9 @@ const mostMeteredInRing = 1 << 11
 // engineName tells engines whose figures must not be compared apart: the standard library chooses its own way to wait.
 func (r *run) engineName() string {
 	s := &r.scenario
+	if r.commanded() {
+		return byCommand
+	}
 	if s.Engine != "split" {
 		return s.Engine
 	}
