@@ -64,6 +64,8 @@ type analysis struct {
 	// adjusted has the corrected p of each noisy primary metric, by the variant that is held against the first.
 	adjusted map[test]float64
 	known    map[known]*figures
+	// leaveStolen leaves trials out of what is timed that a hypervisor gave no time to.
+	leaveStolen bool
 }
 
 type (

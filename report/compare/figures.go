@@ -18,6 +18,8 @@ type figures struct {
 	missing  string    // why the first trial without it has none
 	spoiled  string    // what makes it unusable; "" where nothing does
 	limited  string    // the warning that it shows tcp_max_tw_buckets, not the load
+	stolen   int       // trials that were left out, since a hypervisor gave their time to others
+	sessions int       // that the values are the medians of, where they are not of trials: a baseline's
 }
 
 func (x *analysis) figures(m metric, variant string) *figures {
@@ -28,6 +30,10 @@ func (x *analysis) figures(m metric, variant string) *figures {
 	f := &figures{variant: variant, trials: len(x.trials[variant])}
 	x.known[key] = f
 	for _, t := range x.trials[variant] {
+		if x.leaveStolen && stolenFrom(t, m.name) != "" {
+			f.stolen++
+			continue
+		}
 		r := m.read(t)
 		if r.unmeasured != "" {
 			if f.missing == "" {
@@ -43,7 +49,31 @@ func (x *analysis) figures(m metric, variant string) *figures {
 		}
 		f.warned(m.name, t)
 	}
+	f.mostlyStolen(x.trials[variant], m.name)
 	return f
+}
+
+// stolenFrom is the warning that a hypervisor gave a trial's time to others, where it touches the metric; "" where none does.
+func stolenFrom(t *record.Trial, metric string) string {
+	for i := range t.Warnings {
+		if w := &t.Warnings[i]; w.Code == "steal" && slices.Contains(w.Spoils, metric) {
+			return w.Text
+		}
+	}
+	return ""
+}
+
+// mostlyStolen: which trials are hit has nothing to do with what is tested, so that the others answer; but where most are hit
+// they do not.
+func (f *figures) mostlyStolen(trials []*record.Trial, metric string) {
+	if f.stolen <= len(f.readings) {
+		return
+	}
+	for _, t := range trials {
+		if text := stolenFrom(t, metric); text != "" {
+			f.spoiled = fmt.Sprintf("%s: in %d of %d trials of %s", text, f.stolen, len(trials), f.variant)
+		}
+	}
 }
 
 // warned notes which of a trial's warnings touch the metric.
@@ -120,10 +150,10 @@ func (f *figures) unusable() string {
 	switch {
 	case f.trials == 0:
 		return fmt.Sprintf("no trial of %s counts", f.variant)
-	case len(f.readings) == 0:
-		return fmt.Sprintf("not measured in %s: %s", f.variant, f.missing)
 	case f.spoiled != "":
 		return f.spoiled
+	case len(f.readings) == 0:
+		return fmt.Sprintf("not measured in %s: %s", f.variant, f.missing)
 	}
 	return ""
 }

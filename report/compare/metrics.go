@@ -59,6 +59,10 @@ var table = []metric{
 	{name: "syncookies_sent", unit: "segments", better: lower, exact: true, step: 1, events: true, read: counter(server, "TcpExt.SyncookiesSent")},
 	{name: "client.cpu_us_per_connection", unit: "us", better: lower, share: timedShare, read: of(client, cpuEach)},
 	{name: "server.cpu_us_per_connection", unit: "us", better: lower, share: timedShare, read: of(server, cpuEach)},
+	{name: "client.cpu_us_per_request", unit: "us", better: lower, share: timedShare, read: of(client, cpuEachRequest)},
+	{name: "server.cpu_us_per_request", unit: "us", better: lower, share: timedShare, read: of(server, cpuEachRequest)},
+	{name: "client.cpu_seconds", unit: "s", better: lower, share: timedShare, read: of(client, cpuSeconds)},
+	{name: "server.cpu_seconds", unit: "s", better: lower, share: timedShare, read: of(server, cpuSeconds)},
 	{name: "time_wait_bytes_each", unit: "bytes", better: lower, exact: true, step: 1, read: bytesEach},
 }
 
@@ -411,6 +415,31 @@ func bytesLost(t *record.Trial) reading {
 	case t.Connections.Attempted > 0: // a connection can lose all that was written on it
 		r.each = r.of / float64(t.Connections.Attempted)
 	}
+	return r
+}
+
+// cpuSeconds is for work that is the same in every trial, however many connections it takes: a command's.
+func cpuSeconds(_ *record.Trial, s *record.Side) reading {
+	if s.CPU.Total() == 0 {
+		return missing("no processor time was charged")
+	}
+	return value(s.CPU.Total())
+}
+
+// cpuEachRequest is for variants whose connections carry more or fewer requests. Of a client of somebody else's nobody counts
+// them, but its caller may have said how many it makes.
+func cpuEachRequest(t *record.Trial, s *record.Side) reading {
+	if t.ClientCommand == nil {
+		r := cpuEach(t, s)
+		r.value /= requestsEach(t)
+		return r
+	}
+	told := ofClient(t, "command_requests")
+	if told < 1 {
+		return missing("nobody counts the requests of a client of somebody else's: say how many it makes (client.command_requests)")
+	}
+	r := cpuSeconds(t, s)
+	r.value *= 1e6 / told
 	return r
 }
 

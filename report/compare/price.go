@@ -81,15 +81,18 @@ var ownRows = map[string]metric{
 }
 
 // requestsEach is how many requests a connection carries.
-func requestsEach(t *record.Trial) float64 {
+func requestsEach(t *record.Trial) float64 { return max(1, ofClient(t, "requests")) }
+
+// ofClient is a number of the scenario's client; 0 where there is none.
+func ofClient(t *record.Trial, field string) float64 {
 	if all, ok := spec(t).(map[string]any); ok {
 		if client, ok := all["client"].(map[string]any); ok {
-			if n, ok := client["requests"].(float64); ok && n >= 1 {
+			if n, ok := client[field].(float64); ok {
 				return n
 			}
 		}
 	}
-	return 1
+	return 0
 }
 
 func instead(before string) string {

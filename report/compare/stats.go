@@ -158,6 +158,9 @@ func tQuantile(p, free float64) float64 {
 	return high
 }
 
+// tCDF is the share of Student's t below a value.
+func tCDF(value, free float64) float64 { return tests.TDist{V: free}.CDF(value) }
+
 // mannWhitney is the exact two-sided p of the U test.
 func mannWhitney(before, after []float64) float64 {
 	sample := func(values []float64) *benchmath.Sample {

@@ -14,7 +14,8 @@ func TestNamesAreTheContract(t *testing.T) {
 	want := strings.Fields(`connects_per_second failed first_exhaustion_seconds rate_that_lasts client.time_wait.peak
 		client.time_wait.plateau server.time_wait.peak server.time_wait.plateau ports.peak_share time_wait_seconds
 		fin_wait_2_seconds connect.p50_us connect.p99_us connect.p999_us tw_reused tw_overflow resets_seen bytes_lost
-		listen_drops syncookies_sent client.cpu_us_per_connection server.cpu_us_per_connection time_wait_bytes_each`)
+		listen_drops syncookies_sent client.cpu_us_per_connection server.cpu_us_per_connection
+		client.cpu_us_per_request server.cpu_us_per_request client.cpu_seconds server.cpu_seconds time_wait_bytes_each`)
 	if got := Names(); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
