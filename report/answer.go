@@ -15,6 +15,7 @@ func answer(w *wording, t *record.Trial) {
 		return
 	}
 	contradiction(w, t)
+	commandFailed(w, t)
 	ran, mood := outcome(t)
 	short := usedUp(t)
 	if t.Kept != nil && t.Connections.Failed+t.Connections.Unfinished == 0 {
@@ -128,6 +129,8 @@ func outcome(t *record.Trial) (string, style) {
 		return text + "." + unfinished(t), yellow
 	case n.Unfinished > 0:
 		return "Nothing failed, but" + strings.TrimSuffix(unfinished(t), ".") + ".", yellow
+	case unwatched(t):
+		return "No handshake failed that was begun; what else failed at connect() is not known.", yellow
 	case len(failureWays(t, server)) > 0:
 		return "The client saw nothing fail; the server saw " + enumerate(failureWays(t, server)) + ".", yellow
 	case t.Status != record.Complete:

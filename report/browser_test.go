@@ -214,6 +214,10 @@ func readPages(t *testing.T) (out []readPage) {
 	for _, tr := range []*record.Trial{exhaustedTrial(t), hostileTrial(t)} {
 		out = append(out, readPage{"trial-" + stem(tr), render(t, "html", tr, Options{}), few})
 	}
+	all := []view{{360, "light"}, {360, "dark"}, {1280, "light"}, {1280, "dark"}}
+	for g, views := range map[*record.Gate][]view{historyGate(): all, elsewhereGate(): few, failedGate(): few, hostileGate(): few} {
+		out = append(out, readPage{stemOf(g.ID), renderGate(t, "html", g, Options{}), views})
+	}
 	return out
 }
 

@@ -24,8 +24,9 @@ type sheetColumn struct {
 	said  string // what its text begins with below a row
 }
 
-// sheetRow is a row, with what is told below it.
+// sheetRow is a row, with what is told above it and below it.
 type sheetRow struct {
+	above string // begins a group of rows
 	cells []string
 	moods map[int]style // of cells, by column
 	below []sheetNote
@@ -62,6 +63,9 @@ func (t *sheet) draw(s *screen) {
 		t.lines(s, heads, func(int) style { return faint })
 	}
 	for _, row := range t.rows {
+		if row.above != "" {
+			s.para(bold, row.above)
+		}
 		t.lines(s, row.cells, func(i int) style { return row.moods[i] })
 		if text, mood := t.folded(row); text != "" {
 			s.hang(mood, strings.Repeat(" ", 2*indent), words(text)...)

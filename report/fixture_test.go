@@ -23,7 +23,7 @@ func fixtures() []*record.Trial {
 	return append([]*record.Trial{
 		incident(), exhaustionSmall(), reuseSmall(), steady(), cliffTrial(), interrupted(), failed(), overflow(), sparse(),
 		lossy(), notAsDeclared(), netEngine(), stateMix(), acceptBacklog(), conntrackFull(), proxyExhaustion(), proxyPool(), proxyDied(),
-		canariesSmall(), canariesBound(), timedCalls(), timedThreads(),
+		canariesSmall(), canariesBound(), timedCalls(), timedThreads(), testSuite(), unwatchedCommand(),
 	}, troubles()...)
 }
 

@@ -91,6 +91,9 @@ func TestGoldensAreComplete(t *testing.T) {
 	for _, b := range benches() {
 		known[stemOf(b.ID)] = true
 	}
+	for _, g := range gates() {
+		known[stemOf(g.ID)] = true
+	}
 	for name := range diagnosesOf() {
 		known[name] = true
 	}

@@ -18,7 +18,10 @@ func accounts(w *wording, t *record.Trial) {
 		hiddenRetries(w, t)
 		limited(w, t)
 	} else {
-		w.row("connections", connectionSum(n)...)
+		w.row("connections", connectionSum(n, !unwatched(t))...)
+		if unwatched(t) {
+			w.row("", "what failed at connect() at once", "is in no count")
+		}
 		hiddenRetries(w, t)
 		w.row("rate", reached(t))
 		limited(w, t)
@@ -34,6 +37,9 @@ func accounts(w *wording, t *record.Trial) {
 
 // soleOwner is the side on which every connection left a TIME_WAIT; "" where it was not so.
 func soleOwner(t *record.Trial) string {
+	if unwatched(t) {
+		return ""
+	}
 	for _, side := range sides {
 		mine, peer := ledgerOf(t, side), ledgerOf(t, other(side))
 		if mine.Entered != nil && *mine.Entered > 0 && valueOr(peer.Entered, -1) == 0 &&
@@ -44,8 +50,8 @@ func soleOwner(t *record.Trial) string {
 	return ""
 }
 
-// connectionSum splits what was opened into its ends.
-func connectionSum(n record.Connections) []string {
+// connectionSum splits what was opened into its ends; known tells that no failures counted is none.
+func connectionSum(n record.Connections, known bool) []string {
 	chunks := []string{count(n.Attempted) + nbsp + "opened"}
 	rest := n.Attempted - n.OK - n.Failed - n.Unfinished
 	sign := "="
@@ -55,7 +61,7 @@ func connectionSum(n record.Connections) []string {
 		show bool
 	}{
 		{n.OK, "ok", true},
-		{n.Failed, "failed", true},
+		{n.Failed, "failed", known || n.Failed != 0},
 		{n.Unfinished, "still open at the end", n.Unfinished != 0},
 		{rest, "unaccounted for", rest != 0},
 	} {
@@ -191,6 +197,9 @@ func leftNone(w *wording, t *record.Trial) {
 // told as well.
 func reached(t *record.Trial) string {
 	text := rate(t.Rate.ReachedPerSecond) + " of max"
+	if commanded(t) { // nobody asked it for a rate
+		text = rate(t.Rate.ReachedPerSecond)
+	}
 	if asked := t.Rate.AskedPerSecond; asked != nil {
 		text = rate(t.Rate.ReachedPerSecond)
 		if text == rate(*asked) && math.Abs(*asked-t.Rate.ReachedPerSecond) >= 0.05 {
@@ -227,6 +236,7 @@ var stops = map[string]string{
 	"connections": "until its last connection",
 	"time_wait":   "until its goal stood",
 	"failures":    "until it had failed often enough",
+	"command":     "until the command ended",
 	"interrupt":   "until it was interrupted",
 	"failure":     "until a part of the trial failed",
 }

@@ -48,7 +48,7 @@ func onePair(w *wording, t *record.Trial, p *record.Tuple) {
 		}
 		return
 	}
-	forecast(w, &p.Forecast, size)
+	forecast(w, t, &p.Forecast, size)
 	cliffAhead(w, t, &p.Forecast)
 	versus(w, t, p)
 	computed(w, &p.Forecast)
@@ -75,10 +75,12 @@ func endpoint(p *record.Tuple) string {
 }
 
 // forecast tells the plateau of the rate and the headroom to the cliff at half the range and to the full range.
-func forecast(w *wording, f *record.Forecast, size int64) {
+func forecast(w *wording, t *record.Trial, f *record.Forecast, size int64) {
 	now := valueOr(f.RatePerSecond, 0)
 	var head string
 	switch {
+	case commanded(t):
+		head = "at whatever rate it asks,"
 	case f.RatePerSecond == nil || now <= 0:
 		head = "rate max,"
 	case f.Plateau != nil && *f.Plateau >= float64(size):
@@ -114,6 +116,10 @@ func forecast(w *wording, f *record.Forecast, size int64) {
 // versus sets what came against what was forecast: the first EADDRNOTAVAIL, or the plateau.
 func versus(w *wording, t *record.Trial, p *record.Tuple) {
 	f := &p.Forecast
+	if commanded(t) && p.FirstExhaustionSeconds != nil { // nothing was forecast
+		w.row("exhausted", came(t, p))
+		return
+	}
 	if f.ExhaustedAfter != nil || p.FirstExhaustionSeconds != nil || p.OKBeforeFirstExhaustion != nil || f.PastHalf != nil && t.Phases.StoppedBy != "connections" {
 		w.row("exhausted", "forecast "+moment(f.ExhaustedAfter, f.ExhaustedSeconds)+";",
 			"measured "+came(t, p))
@@ -208,7 +214,7 @@ func manyPairs(w *wording, t *record.Trial) {
 		return
 	}
 	if alike(ps) {
-		forecast(w, f, int64(ps[0].Range.Size()))
+		forecast(w, t, f, int64(ps[0].Range.Size()))
 		cliffAhead(w, t, f)
 		computed(w, f)
 	}

@@ -108,7 +108,7 @@ func offByIn(st *record.Stand, state record.State) int64 {
 // standHow tells how the sockets came there and for how long they were kept.
 func standHow(w *wording, t *record.Trial) {
 	if t.Connections.Attempted > 0 {
-		w.row("connections", connectionSum(t.Connections)...)
+		w.row("connections", connectionSum(t.Connections, true)...)
 		hiddenRetries(w, t)
 	}
 	if t.Stand.HeldSeconds > 0 || t.Stand.Looks > 0 {

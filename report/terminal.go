@@ -13,7 +13,7 @@ func init() { register("terminal", writeTerminal) }
 // loadParts are the screen of a load, in their order.
 var loadParts = []screenPart{
 	headline, put(ending), put(answer, canaryMeaning), put(diagnosis), // what came out
-	put(stateTable), put(accounts, behind, closed, loadTime), put(vanishing), put(failures, limits), put(latency), put(ports), put(canaryTable), charts, // the evidence
+	put(stateTable), put(accounts, behind, closed, loadTime, command), put(vanishing), put(failures, limits), put(latency), put(ports), put(canaryTable), charts, // the evidence
 	put(counters), put(settings), put(memory, bytesLine, processorTimes, callCosts, engineRow, machineRow), put(unmeasured),
 	put(warnings),
 }
@@ -69,6 +69,9 @@ func trialName(t *record.Trial) string {
 // ranOn says in short what a trial ran on.
 func ranOn(t *record.Trial) []string {
 	on := []string{kernel(&t.Environment), clean(t.Engine), place(t)}
+	if program := foreignClient(t); program != "" {
+		on = append(on, "client: "+program)
+	}
 	if program := foreignServer(t); program != "" {
 		on = append(on, "server: "+program)
 	}
