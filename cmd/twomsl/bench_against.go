@@ -27,7 +27,7 @@ func (f *churnFlags) others(rows []churnRow) (out []benchRow, err error) {
 		row.Command = shellLine(append([]string{path}, args...))
 		within := rows[i].scenario.Load.Stop.After.Std() + otherAllowance
 		out = append(out, benchRow{row, func(soft, hard context.Context, _ int) benchTurn {
-			return churned(f.ask(soft, hard, within, path, args))
+			return churned(askOther(soft, hard, within, path, args))
 		}})
 	}
 	return out, nil
@@ -42,9 +42,9 @@ const (
 	otherMost = 64 << 20
 )
 
-// ask runs another program once, and reads the record that it prints. It is told to stop when soft ends, and ended with all
+// askOther runs another program once, and reads the record that it prints. It is told to stop when soft ends, and ended with all
 // that it has started when hard ends or it takes too long.
-func (f *churnFlags) ask(soft, hard context.Context, within time.Duration, path string, args []string) (*record.Trial, error) {
+func askOther(soft, hard context.Context, within time.Duration, path string, args []string) (*record.Trial, error) {
 	dir, err := os.MkdirTemp("", "twomsl-against-") // where it keeps its own record: this program keeps it with the others
 	if err != nil {
 		return nil, err

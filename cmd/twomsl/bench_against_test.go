@@ -65,7 +65,7 @@ func TestAgainstAProgramThatHangs(t *testing.T) {
 				end()
 			}
 		}()
-		if _, err := (&churnFlags{}).ask(soft, hard, patience, path, nil); !errors.Is(err, context.Canceled) {
+		if _, err := askOther(soft, hard, patience, path, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("second %t: %v", second, err)
 		}
 		over(t, <-started)
@@ -73,7 +73,7 @@ func TestAgainstAProgramThatHangs(t *testing.T) {
 	}
 	path, _ := hanging(t)
 	ctx := context.Background()
-	if _, err := (&churnFlags{}).ask(ctx, ctx, 100*time.Millisecond, path, nil); err == nil || !strings.Contains(err.Error(), "was not done after 100ms, and was ended") {
+	if _, err := askOther(ctx, ctx, 100*time.Millisecond, path, nil); err == nil || !strings.Contains(err.Error(), "was not done after 100ms, and was ended") {
 		t.Error(err)
 	}
 }

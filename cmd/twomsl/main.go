@@ -71,7 +71,7 @@ sampled on both sides. The host stays as it was.`,
 	root.SetHelpCommandGroupID(moreGroup)
 	root.SetCompletionCommandGroupID(moreGroup)
 	root.AddCommand(
-		newDiagnose(), newIncident(), newRun(), newCompare(), newClaims(),
+		newDiagnose(), newIncident(), newRun(), newCompare(), newClaims(), newGate(),
 		newReproduce(), newBench(), newReport(), newStates(), newPreflight(),
 		newScenarios(), newSysctl(), newSnapshot(),
 		newLabInit(), newPeer(), newAssay(), newServerRoot(),

@@ -79,6 +79,13 @@ var longRunning = map[string]string{
 		"--for 6s --set client.bind_address_no_port=on -o json=noport.json",
 	"twomsl bench count-cost --sockets 18000,60000": "twomsl bench count-cost --sockets 2000 --rounds 1 -q -o terminal " +
 		"-o json=count.json -o benchfmt=count.txt",
+	"twomsl gate scripts/ci/churn.yaml --dry-run":                           "twomsl gate good.yaml --dry-run",
+	"twomsl gate scripts/ci/churn.yaml -o junit=gate.xml -o html=gate.html": "twomsl gate small.yaml -q --history history.jsonl",
+	"twomsl gate plan.yaml --dry-run":                                       "twomsl gate good.yaml --dry-run",
+	"twomsl gate plan.yaml --save-baseline churn.json":                      "twomsl gate absolute.yaml -q --save-baseline base.json",
+	"twomsl gate plan.yaml --baseline churn.json":                           "twomsl gate plan.yaml -q --baseline base.json -o json=same.json",
+	"twomsl gate plan.yaml --against commit=origin/main":                    "twomsl gate plan.yaml --against commit=HEAD -q -o json=../commit.json",
+	"twomsl gate plan.yaml --against binary=./server-of-the-last-release":   "twomsl gate other.yaml --against binary=./other -q -o json=other.json",
 	"twomsl claims":     "twomsl claims 1 2 10 12 -o html=claims.html -o markdown=claims.md -o json=claims.json",
 	"twomsl claims 4 5": "twomsl claims --only 18,24 -j 2 -q -o json",
 	"twomsl claims -o html=claims.html -o markdown=claims.md": "twomsl claims 1 2 10 12 -o html=claims.html -o markdown=claims.md " +
@@ -106,7 +113,7 @@ var longRunning = map[string]string{
 // its twin.
 func TestReadmeCommandsAreRun(t *testing.T) {
 	for _, page := range []string{
-		"README.md", "docs/BENCHMARKING.md", "docs/CANARIES.md", "docs/CLAIMS.md", "docs/CLOSING.md", "docs/COMPARING.md", "docs/DIAGNOSING.md", "docs/LIMITS.md",
+		"README.md", "docs/BENCHMARKING.md", "docs/CANARIES.md", "docs/CLAIMS.md", "docs/CLOSING.md", "docs/COMPARING.md", "docs/CI.md", "docs/DIAGNOSING.md", "docs/GATING.md", "docs/LIMITS.md",
 		"docs/REPRODUCING.md", "docs/SNAPSHOT.md",
 	} {
 		t.Run(page, func(t *testing.T) { commandsAreRun(t, page) })

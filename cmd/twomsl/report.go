@@ -83,6 +83,13 @@ func readRecord(path string, out *outputs) (teller, error) {
 			out.formats = withPictures(out.formats)
 		}
 		return t, nil
+	case err == nil && schema == record.GateSchema:
+		g, err := record.DecodeGate(path, data)
+		if err != nil {
+			return teller{}, usage("%w", err)
+		}
+		out.formats = withPictures(report.GateFormats())
+		return gateTeller(g), nil
 	case err == nil && schema == record.IncidentSchema:
 		i, err := record.DecodeIncident(path, data)
 		if err != nil {

@@ -33,6 +33,7 @@ type scenarioFlags struct {
 	engine   string
 	io       string
 	target   string
+	client   string
 	command  string
 	ipv6     bool
 	canaries string
@@ -51,6 +52,7 @@ func (f *scenarioFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.engine, "engine", "", "what drives the connections: `split|net|paired` (raw system calls, Go's standard library, or one thread at both ends)")
 	fs.StringVar(&f.io, "io", "", "how engine split waits for them: `auto|uring|epoll|blocking`")
 	fs.BoolVar(&f.costs, "call-costs", false, "time the system calls of one connection in 16, and tell where time goes")
+	fs.StringVar(&f.client, "client-command", "", "start a client of somebody else's in the lab, and watch it: `COMMAND`, which calls $TWOMSL_URL")
 	fs.StringVar(&f.command, "server-command", "", "start a server of somebody else's in the lab: `COMMAND`, which listens at server.port")
 	fs.StringVar(&f.budget, "sample-budget", "", "what counting sockets may take of a processor, on each side: `SHARE` like 1% (the default) or 0")
 	fs.StringVar(&f.canaries, "canaries", "", "call SSH, names and the load's own port beside it, `EVERY` so often")
@@ -79,6 +81,7 @@ func (f *scenarioFlags) overrides() ([]override, error) {
 	add("--for", "load.stop.after", f.duration)
 	add("--engine", "engine", f.engine)
 	add("--io", "io", f.io)
+	add("--client-command", "client.command", f.client)
 	add("--server-command", "server.command", f.command)
 	add("--canaries", "canaries.every", f.canaries)
 	add("--sample-budget", "sample.budget", f.budget)
