@@ -107,7 +107,7 @@ func mounts(t *testing.T) string {
 	return string(text)
 }
 
-var plain = bundle.Process{Env: []string{"PATH=/nowhere:/bin", "SAY=a b"}, Dir: "/work/dir"}
+var plain = bundle.Process{Env: []string{"PATH=/nowhere:/bin", "SAY=a b"}, Dir: "/made/dir"}
 
 func start(t *testing.T, dir, line string, port uint16) (*Server, error) {
 	t.Helper()
@@ -155,10 +155,10 @@ func TestNetNSCommandInARoot(t *testing.T) {
 		fmt.Sscan(port, &n) //nolint:errcheck // it is a number
 		got := told(t, n)
 		for key, want := range map[string]any{
-			"uid": 0., "gid": 0., "dir": "/work/dir", "args": []any{"a b", port, "its"}, "remove": "",
+			"uid": 0., "gid": 0., "dir": "/made/dir", "args": []any{"a b", port, "its"}, "remove": "",
 			"env":    []any{"PATH=/nowhere:/bin", "SAY=a b", "TWOMSL_ADDRESS=127.0.0.1", "TWOMSL_PORT=" + port},
 			"hosts":  "127.0.0.1 localhost\n::1 localhost\n",
-			"root":   []any{"bin", "dev", "etc", "proc", "run", "srv", "sys", "tmp", "var", "work"},
+			"root":   []any{"bin", "dev", "etc", "made", "proc", "run", "srv", "sys", "tmp", "var"},
 			"self":   fmt.Sprint(got["pid"]),
 			"writes": allWritten(),
 		} {
