@@ -76,7 +76,7 @@ func prepare(plan Plan) (*Client, error) {
 			plan.Workers, plan.Concurrency, plan.Tuples(), plan.Until, plan.Request)
 	}
 	c := &Client{
-		plan: plan, schedule: scenario.NewSchedule(plan.Rate),
+		plan: plan, schedule: scenario.NewSchedule(plan.Rate).Of(plan.First, plan.Stride),
 		script:  plan.script(),
 		limited: exchange.Limited(plan.Steps), meetsItself: plan.mayMeetItself(),
 		firstExhaustion: make([]atomic.Int64, plan.Tuples()), done: make(chan struct{}),

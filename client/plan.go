@@ -26,7 +26,11 @@ type Plan struct {
 	Destinations []netip.AddrPort `json:"destinations"`
 	Socket       Socket           `json:"socket"`
 
-	Rate        scenario.Rate     `json:"rate"`
+	Rate scenario.Rate `json:"rate"`
+	// First and Stride tell which connections of a larger load these are: the n-th is number First + n x Stride of it, and
+	// is due when that one is. Rate is then the whole load's. Stride 0: this is all of it.
+	First       int64             `json:"first"`
+	Stride      int64             `json:"stride"`
 	Concurrency int               `json:"concurrency"` // connections in flight, over all workers
 	Workers     int               `json:"workers"`
 	Until       scenario.Duration `json:"until"`   // no start after this time
@@ -37,8 +41,13 @@ type Plan struct {
 	Request     scenario.Size     `json:"request"`
 	Response    scenario.Size     `json:"response"`
 	Rounds      int               `json:"rounds"` // requests per connection; 0: one
-	// Say is what is said instead of Request's own bytes; of the response only the length is then known.
+	// Say is what is said instead of Request's own bytes, which may be nothing; of the response only the length is then known.
 	Say []byte `json:"say"`
+	// EOF and Match tell where a response ends whose length is not known, either: with the server's FIN, or with a text. Begins
+	// is what every response begins with.
+	EOF    bool   `json:"eof"`
+	Match  []byte `json:"match"`
+	Begins []byte `json:"begins"`
 	// Silent connections say nothing: they go to their steps as soon as connect() was called.
 	Silent bool            `json:"silent"`
 	Steps  []teardown.Step `json:"steps"`
@@ -53,6 +62,9 @@ type Plan struct {
 	// CallCosts asks for the times of the system calls of one connection in callcost.OneIn.
 	CallCosts bool `json:"call_costs"`
 }
+
+// MostMatched bounds Match and Begins.
+const MostMatched = exchange.MostMatched
 
 // Socket is what each socket is given before connect().
 type Socket struct {
@@ -125,7 +137,7 @@ func (p *Plan) script() exchange.Script {
 		Rounds: p.rounds(), Silent: p.Silent, Steps: p.Steps,
 	}
 	if p.Say != nil {
-		s.Request, s.Unknown = p.Say, true
+		s.Request, s.Answer = p.Say, exchange.NewAnswer(p.EOF, p.Match, p.Begins)
 	}
 	return s
 }

@@ -4,7 +4,6 @@ package client
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -15,9 +14,8 @@ import (
 )
 
 // Share is the part of the plan that the i-th of n processes carries out: the connections that are numbered i, i+n, i+2n
-// ... of the whole. It starts the time given after the whole does, so that the rate is as even as one process would
-// keep it.
-func (p Plan) Share(i, n int) (Plan, time.Duration) {
+// ... of the whole. Each starts when it would if one process did it all.
+func (p Plan) Share(i, n int) Plan {
 	s := p
 	s.Connections, s.Limit = ShareOf(p.Connections, i, n), ShareOf(p.Limit, i, n)
 	if p.Limit > 0 && s.Limit == 0 {
@@ -32,26 +30,19 @@ func (p Plan) Share(i, n int) (Plan, time.Duration) {
 		size := r.Size()
 		s.Socket.Bind.Ports = scenario.PortRange{Low: r.Low + size*i/n, High: r.Low + size*(i+1)/n - 1}
 	}
-	if p.Rate == scenario.Max || p.Rate <= 0 {
-		return s, 0
-	}
-	s.Rate = p.Rate / scenario.Rate(n)
-	return s, scenario.NewSchedule(p.Rate).At(int64(i))
+	stride := max(1, p.Stride)
+	s.First, s.Stride = p.First+int64(i)*stride, stride*int64(n)
+	return s
 }
 
 // ShareOf is how many of the numbers below total belong to the i-th of n.
-func ShareOf(total int64, i, n int) int64 {
-	if total <= int64(i) {
-		return min(total, 0)
-	}
-	return (total-int64(i)-1)/int64(n) + 1
-}
+func ShareOf(total int64, i, n int) int64 { return scenario.ShareOf(total, i, n) }
 
 func shareOf(total, i, n int) int { return int(ShareOf(int64(total), i, n)) }
 
-// Merge is what n processes came to that shared a plan, each having started so long after the whole. Their first closes
-// have lost their times: shared are only plans that keep their connections.
-func Merge(parts []Result, later []time.Duration) (Result, error) {
+// Merge is what n processes came to that shared a plan. Their first closes have lost their times: shared are only plans
+// that keep their connections.
+func Merge(parts []Result) (Result, error) {
 	whole := parts[0]
 	var m merger
 	whole.Outcomes, whole.Tuples = nil, make([]TupleResult, len(parts[0].Tuples))
@@ -59,7 +50,7 @@ func Merge(parts []Result, later []time.Duration) (Result, error) {
 	whole.Written, whole.Read, whole.EOFs, whole.Resets, whole.FirstCloses = 0, 0, 0, 0, 0
 	whole.LoadSeconds, whole.CPU = 0, record.CPU{}
 	for i := range parts {
-		m.add(&whole, &parts[i], later[i].Seconds())
+		m.add(&whole, &parts[i])
 	}
 	whole.Meter = m.meter.Pack()
 	var err error
@@ -83,7 +74,7 @@ type merger struct {
 	err                   error
 }
 
-func (m *merger) add(whole, p *Result, later float64) {
+func (m *merger) add(whole, p *Result) {
 	w, q := &whole.Progress, &p.Progress
 	w.Opened, w.OK, w.Failed, w.Exhausted = w.Opened+q.Opened, w.OK+q.OK, w.Failed+q.Failed, w.Exhausted || q.Exhausted
 	whole.Unfinished += p.Unfinished
@@ -96,13 +87,13 @@ func (m *merger) add(whole, p *Result, later float64) {
 	whole.FirstCloses += p.FirstCloses
 	whole.CPU.UserSeconds += p.CPU.UserSeconds
 	whole.CPU.SystemSeconds += p.CPU.SystemSeconds
-	whole.LoadSeconds = max(whole.LoadSeconds, p.LoadSeconds+later)
+	whole.LoadSeconds = max(whole.LoadSeconds, p.LoadSeconds)
 	if p.StoppedBy != "connections" { // one that had not opened all of its own speaks for the whole
 		whole.StoppedBy = p.StoppedBy
 	}
 	whole.Outcomes = tally.MergeOutcomes(whole.Outcomes, p.Outcomes)
 	for t := range p.Tuples {
-		whole.Tuples[t].add(&p.Tuples[t], later)
+		whole.Tuples[t].add(&p.Tuples[t])
 	}
 	m.costs = append(m.costs, p.Costs)
 	m.note(m.connect.add(p.Latency.Connect))
@@ -120,12 +111,12 @@ func (m *merger) note(err error) {
 
 // add joins the tuple's part of another process. What came before the first EADDRNOTAVAIL of all is told only where one
 // process met it: the others do not know when that was.
-func (t *TupleResult) add(o *TupleResult, later float64) {
+func (t *TupleResult) add(o *TupleResult) {
 	t.Successes += o.Successes
 	if o.FirstExhaustionSeconds == nil {
 		return
 	}
-	at := *o.FirstExhaustionSeconds + later
+	at := *o.FirstExhaustionSeconds
 	if t.FirstExhaustionSeconds == nil || at < *t.FirstExhaustionSeconds {
 		t.FirstExhaustionSeconds = &at
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-	"time"
 
 	"twomsl/client"
 	"twomsl/internal/linux"
@@ -30,14 +29,16 @@ func TestSharesAddUp(t *testing.T) {
 		var sum client.Plan
 		next := 40000
 		for i := range n {
-			p, later := plan.Share(i, n)
+			p := plan.Share(i, n)
 			sum.Connections, sum.Limit, sum.Meter = sum.Connections+p.Connections, sum.Limit+p.Limit, sum.Meter+p.Meter
-			sum.Rate += p.Rate
 			if p.Workers < 1 || p.Concurrency < p.Workers || p.Failures < 1 {
 				t.Errorf("share %d of %d: %+v", i, n, p)
 			}
-			if want := time.Duration(i) * time.Second / 10; later != want {
-				t.Errorf("share %d of %d starts %v later, want %v", i, n, later, want)
+			if p.Rate != plan.Rate || p.First != int64(i) || p.Stride != int64(n) {
+				t.Errorf("share %d of %d is connections %d, %d further ... at %v", i, n, p.First, p.Stride, p.Rate)
+			}
+			if again := p.Share(1, 2); again.First != int64(i+n) || again.Stride != int64(2*n) {
+				t.Errorf("the second half of share %d of %d is connections %d, %d further ...", i, n, again.First, again.Stride)
 			}
 			if r := p.Socket.Bind.Ports; r.Low != next || r.High < r.Low {
 				t.Errorf("share %d of %d binds to %v, want from %d", i, n, r, next)
@@ -45,14 +46,14 @@ func TestSharesAddUp(t *testing.T) {
 				next = r.High + 1
 			}
 		}
-		if sum.Connections != 1000 || sum.Limit != 100 || sum.Meter != 9 || sum.Rate < 9.999 || sum.Rate > 10.001 || next != 40100 {
+		if sum.Connections != 1000 || sum.Limit != 100 || sum.Meter != 9 || next != 40100 {
 			t.Errorf("%d shares add up to %+v, ports to %d", n, sum, next)
 		}
 	}
-	if p, later := (client.Plan{Rate: scenario.Max, Limit: 1}).Share(1, 2); p.Limit != -1 || p.Rate != scenario.Max || later != 0 {
-		t.Errorf("one connection is allowed, and the second process has %+v, %v later", p, later)
+	if p := (client.Plan{Rate: scenario.Max, Limit: 1}).Share(1, 2); p.Limit != -1 || p.Rate != scenario.Max {
+		t.Errorf("one connection is allowed, and the second process has %+v", p)
 	}
-	if p, _ := (client.Plan{Rate: scenario.Max, Limit: -1}).Share(0, 2); p.Limit != -1 {
+	if p := (client.Plan{Rate: scenario.Max, Limit: -1}).Share(0, 2); p.Limit != -1 {
 		t.Errorf("none is allowed, and the first process may start %d", p.Limit)
 	}
 }
@@ -60,7 +61,7 @@ func TestSharesAddUp(t *testing.T) {
 // What processes came to adds up to what one would have.
 func TestResultsAddUp(t *testing.T) {
 	one, _ := pairtest.New(t, pairtest.Options{Client: client.Plan{Connections: 40, Meter: 40}}).Run()
-	whole, err := client.Merge([]client.Result{one, one, one}, []time.Duration{0, time.Second, 2 * time.Second})
+	whole, err := client.Merge([]client.Result{one, one, one})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,18 +75,18 @@ func TestResultsAddUp(t *testing.T) {
 	if len(whole.Outcomes) != 1 || whole.Outcomes[0].Count != 120 || whole.Tuples[0].Successes != 120 {
 		t.Errorf("%+v, %+v", whole.Outcomes, whole.Tuples)
 	}
-	if whole.LoadSeconds != one.LoadSeconds+2 || len(whole.Meter) <= len(one.Meter) {
+	if whole.LoadSeconds != one.LoadSeconds || len(whole.Meter) <= len(one.Meter) {
 		t.Errorf("%v s, %d bytes of meter", whole.LoadSeconds, len(whole.Meter))
 	}
 	first := 1.5
 	two := one
 	two.Tuples, two.StoppedBy = []client.TupleResult{{Successes: 3, OKBefore: new(int64), FirstExhaustionSeconds: &first}}, "after"
-	whole, err = client.Merge([]client.Result{one, two}, []time.Duration{0, time.Second})
-	if tu := whole.Tuples[0]; err != nil || tu.Successes != 43 || tu.OKBefore != nil || *tu.FirstExhaustionSeconds != 2.5 || whole.StoppedBy != "after" {
+	whole, err = client.Merge([]client.Result{one, two})
+	if tu := whole.Tuples[0]; err != nil || tu.Successes != 43 || tu.OKBefore != nil || *tu.FirstExhaustionSeconds != 1.5 || whole.StoppedBy != "after" {
 		t.Errorf("%+v, %v", tu, err)
 	}
 	two.Latency.Connect.Histogram = "nonsense"
-	if _, err := client.Merge([]client.Result{two, two}, make([]time.Duration, 2)); err == nil {
+	if _, err := client.Merge([]client.Result{two, two}); err == nil {
 		t.Error("a histogram that is none was taken")
 	}
 }
@@ -137,5 +138,16 @@ func TestAnswers(t *testing.T) {
 	plan.Engine = "net"
 	if _, err := client.Open(plan); err == nil {
 		t.Error("engine net answers on connections that stay open")
+	}
+}
+
+// Connections of a share start when they do in the whole load, and not when the share's own count says.
+func TestAShareKeepsTheWholesMoments(t *testing.T) {
+	const rate, n = 100, 5
+	plan := client.Plan{Rate: rate, Connections: n, First: 30, Stride: 10}
+	result, _ := pairtest.New(t, pairtest.Options{Client: plan}).Run()
+	// The last is number 30 + 4 x 10 of the whole, due at 0.7 s; as the fifth of its own it would be due at 0.04 s.
+	if least := float64(30+(n-1)*10) / rate; result.LoadSeconds < least || result.Progress.OK != n {
+		t.Errorf("%d connections took %v s, and the last is not due before %v s", result.Progress.OK, result.LoadSeconds, least)
 	}
 }

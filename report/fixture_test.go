@@ -22,8 +22,8 @@ const (
 func fixtures() []*record.Trial {
 	return append([]*record.Trial{
 		incident(), exhaustionSmall(), reuseSmall(), steady(), cliffTrial(), interrupted(), failed(), overflow(), sparse(),
-		lossy(), notAsDeclared(), netEngine(), stateMix(), acceptBacklog(), conntrackFull(), proxyExhaustion(), proxyPool(), proxyDied(),
-		canariesSmall(), canariesBound(), timedCalls(), timedThreads(), testSuite(), unwatchedCommand(),
+		lossy(), notAsDeclared(), netEngine(), stateMix(), acceptBacklog(), conntrackFull(), proxyExhaustion(), proxyPool(), proxyDied(), proxyTheirs(), target(),
+		canariesSmall(), canariesBound(), timedCalls(), timedThreads(), testSuite(), unwatchedCommand(), twoHosts(), shareOf(), mergedRun(),
 	}, troubles()...)
 }
 

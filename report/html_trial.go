@@ -39,7 +39,7 @@ func trialPage(t *record.Trial, opt Options, figures []pageFigure) *page {
 		p.answer(w.words(t, ending, answer, canaryMeaning))
 		p.add(told("diagnosis", "Diagnosis", diagnosis))
 		p.add(told("states", "Sockets by state", stateTable))
-		p.add(told("connections", "Connections and TIME_WAIT", accounts, vanishing, failures, limits, latency, behind, loadTime, command))
+		p.add(told("connections", "Connections and TIME_WAIT", accounts, vanishing, failures, limits, latency, behind, loadTime, shards, command))
 		p.add(charts)
 		p.add(told("ports", "Ports", ports).with(pairTable(t)))
 		p.add(told("close", "Close", closed))
@@ -51,6 +51,7 @@ func trialPage(t *record.Trial, opt Options, figures []pageFigure) *page {
 	p.add(trialSettings(w, t))
 	p.add(told("cost", "Bytes and processor", cost...))
 	p.add(missedSection(w, t))
+	p.add(told("hosts", "Two hosts", hostsRow))
 	p.add(trialEnvironment(t))
 	repeat := &pageSection{ID: "repeat", Title: "Repeat it"}
 	repeat.code("Run it again:", clean(t.Command))

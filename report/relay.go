@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"twomsl/internal/record"
+	"twomsl/report/diagnose"
 )
 
 // A relay's sockets are told in two lots, which its kernel does not tell apart: those that face the client, like a
@@ -60,7 +62,9 @@ func together(a, b record.Counts) record.Counts {
 func asOpener(t *record.Trial) *record.Trial {
 	r, view := t.Relay, *t
 	view.Relay = nil
-	view.Connections = record.Connections{Attempted: r.Accepted, OK: r.Relayed, Failed: r.Accepted - r.Relayed}
+	if n := r.Relayed; n != nil {
+		view.Connections = record.Connections{Attempted: r.Accepted, OK: *n, Failed: r.Accepted - *n}
+	}
 	view.Scenario.CloseSide = server
 	if r.Close == relay {
 		view.Scenario.CloseSide = client
@@ -84,6 +88,8 @@ func relayAnswer(w *wording, t *record.Trial) {
 	ran, mood := outcome(t)
 	if text, first := exhaustionOf("relay", " towards the server", asOpener(t)); first != nil {
 		ran, mood = text+whoSees(t), yellow
+	} else if text := allTaken(t); text != "" {
+		ran, mood = text+whoSees(t), yellow
 	}
 	if ran != "" && mood != green {
 		w.para(mood, ran)
@@ -95,6 +101,29 @@ func relayAnswer(w *wording, t *record.Trial) {
 	}
 	w.para(st, strings.Join(held, " "))
 	careful(w, t)
+}
+
+// theirRelay tells that the relay was somebody else's: a proxy.
+func theirRelay(t *record.Trial) bool { return t.Scenario.RelayCommand != "" }
+
+// proxyName is its program.
+func proxyName(t *record.Trial) string {
+	return cmp.Or(foreignProgram(t.Scenario.RelayCommand), "the proxy")
+}
+
+// allTaken says that a proxy of somebody else's had its ports towards the server taken, which is all that can be seen from
+// outside of its running out of them; "" where it had some left.
+func allTaken(t *record.Trial) string {
+	if !theirRelay(t) {
+		return ""
+	}
+	h := diagnose.FromTrial(t, relay)
+	tuple, used, usable := diagnose.Full(&h)
+	if tuple == "" {
+		return ""
+	}
+	return "The relay, " + proxyName(t) + ", had all its ports towards the server taken: " + count(used) + " of " + count(usable) + " (" + tuple +
+		"). Whether its connect() failed for it only its own log tells."
 }
 
 // whoSees tells how the two others learn of the relay's trouble.
@@ -147,8 +176,12 @@ func relayAccount(w *wording, t *record.Trial) {
 	if r == nil {
 		return
 	}
-	w.row("relay", count(r.Accepted)+nbsp+"taken from the client", signed("=", r.Relayed)+nbsp+"answered by the server",
-		signed("+", r.Accepted-r.Relayed)+nbsp+"without an answer")
+	if n := r.Relayed; n != nil {
+		w.row("relay", count(r.Accepted)+nbsp+"taken from the client", signed("=", *n)+nbsp+"answered by the server",
+			signed("+", r.Accepted-*n)+nbsp+"without an answer")
+	} else {
+		w.row("relay", count(r.Accepted)+nbsp+"accepted from the client; what it passed on is not known: it is not ours")
+	}
 	if r.Counters == nil {
 		return // it has not told the rest
 	}
@@ -174,7 +207,9 @@ func relayClosing(w *wording, t *record.Trial) {
 		first = relay
 	}
 	chunks := []string{"client and relay: the " + first + " first, by " + clean(t.Close.How)}
-	if t.Relay.Pool > 0 {
+	if theirRelay(t) {
+		chunks = append(chunks, "· relay and server: as "+proxyName(t)+" does")
+	} else if t.Relay.Pool > 0 {
 		chunks = append(chunks, "· relay and server: up to "+count(int64(t.Relay.Pool))+" stay open")
 	} else {
 		chunks = append(chunks, "· relay and server: the "+clean(t.Relay.Close)+" first, by fin")

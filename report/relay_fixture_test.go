@@ -18,7 +18,7 @@ func proxied(name, title string, opened int64) *record.Trial {
 	p := tuple(t, 1, 28_232, 400, opened)
 	p.PeakInUse, p.PeakEven, p.PeakOdd = ptr(int64(3)), ptr(int64(3)), ptr(int64(0))
 	t.Relay = &record.Relay{
-		PID: 4244, Addresses: []string{"10.99.0.253", "10.98.0.1"}, Close: relay, Accepted: opened, Relayed: opened,
+		PID: 4244, Addresses: []string{"10.99.0.253", "10.98.0.1"}, Close: relay, Accepted: opened, Relayed: ptr(opened),
 		Counters: map[string]int64{"TcpExt.TW": 0, "TcpExt.TWRecycled": 0},
 		CPU:      record.CPU{UserSeconds: 0.02, SystemSeconds: 0.31}, Sampler: record.CPU{SystemSeconds: 0.04},
 		Sysctls: record.Sysctls{Changed: []record.SysctlChange{
@@ -59,7 +59,7 @@ func proxyExhaustion() *record.Trial {
 	t.Phases.StoppedBy = "failures"
 	t.Outcomes = append(t.Outcomes, record.Outcome{Side: client, Phase: "read", Cause: string(record.ShortRead), Count: 400})
 	r := t.Relay
-	r.Relayed = 2_000
+	r.Relayed = ptr(int64(2_000))
 	r.Outcomes = []record.Outcome{
 		{Side: relay, Cause: string(record.OK), Count: 2_000},
 		{Side: relay, Phase: "connect", Cause: string(record.AddrNotAvailable), Errno: "EADDRNOTAVAIL", Count: 400},

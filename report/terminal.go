@@ -13,8 +13,8 @@ func init() { register("terminal", writeTerminal) }
 // loadParts are the screen of a load, in their order.
 var loadParts = []screenPart{
 	headline, put(ending), put(answer, canaryMeaning), put(diagnosis), // what came out
-	put(stateTable), put(accounts, behind, closed, loadTime, command), put(vanishing), put(failures, limits), put(latency), put(ports), put(canaryTable), charts, // the evidence
-	put(counters), put(settings), put(memory, bytesLine, processorTimes, callCosts, engineRow, machineRow), put(unmeasured),
+	put(stateTable), put(accounts, behind, closed, loadTime, shards, command), put(vanishing), put(failures, limits), put(latency), put(ports), put(canaryTable), charts, // the evidence
+	put(counters), put(settings), put(memory, bytesLine, processorTimes, callCosts, engineRow, machineRow, hostsRow), put(unmeasured),
 	put(warnings),
 }
 
@@ -72,16 +72,20 @@ func ranOn(t *record.Trial) []string {
 	if program := foreignClient(t); program != "" {
 		on = append(on, "client: "+program)
 	}
-	if program := foreignServer(t); program != "" {
+	if program := foreignProgram(t.Scenario.RelayCommand); program != "" {
+		on = append(on, "relay: "+program)
+	}
+	if program := foreignProgram(t.Scenario.ServerCommand); program != "" {
 		on = append(on, "server: "+program)
 	}
 	return on
 }
 
-// foreignServer is the program of a server of somebody else's; "" where the server was ours.
-func foreignServer(t *record.Trial) string {
-	program, _, _ := strings.Cut(strings.TrimSpace(clean(t.Scenario.ServerCommand)), " ")
-	return program[strings.LastIndexByte(program, '/')+1:]
+// foreignProgram is the program of a command of somebody else's; "" where there was none. What begins with @ is a program
+// with a configuration of ours.
+func foreignProgram(command string) string {
+	program, _, _ := strings.Cut(strings.TrimSpace(clean(command)), " ")
+	return strings.TrimPrefix(program[strings.LastIndexByte(program, '/')+1:], "@")
 }
 
 // heading writes the first line: a name in bold with what it stands for, and to the right what it ran on.
@@ -123,7 +127,7 @@ func kernel(e *record.Environment) string {
 
 // place says where the pair lived and with whose settings.
 func place(t *record.Trial) string {
-	where := map[string]string{"veth": "lab", "loopback": "loopback", "host": "host"}[t.Scenario.Topology]
+	where := map[string]string{"veth": "lab", "loopback": "loopback", "host": "host", "hosts": "two hosts"}[t.Scenario.Topology]
 	if where == "" {
 		where = clean(t.Scenario.Topology)
 	}
@@ -136,7 +140,7 @@ func place(t *record.Trial) string {
 	switch n := len(changed); {
 	case n > 0:
 		return where + ", " + counted(int64(n), "setting", "settings") + " changed"
-	case t.Scenario.Topology == "host":
+	case t.Scenario.Topology == "host", t.Scenario.Topology == "hosts":
 		return where + ", its own settings"
 	default:
 		return where + ", kernel defaults"

@@ -21,7 +21,7 @@ type Engine interface {
 	Restart() string
 }
 
-// Engines are the names of those that Open knows, but HTTP, which is for other clients than ours.
+// Engines are the names of those that Open knows, but Spoken, which are for other clients than ours.
 var Engines = []string{"split", "net"}
 
 // Open makes the engine that the plan names and opens its listeners.
@@ -34,8 +34,8 @@ func Open(plan Plan) (Engine, error) {
 		return opened(New(plan))
 	case "net":
 		return opened(newNetEngine(plan))
-	case HTTP:
-		return opened(newWebEngine(plan))
+	case HTTP, Echo, Discard:
+		return opened(newSpeaker(plan))
 	}
 	return nil, fmt.Errorf("server plan: no engine is called %q", plan.Engine)
 }

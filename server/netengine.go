@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"twomsl/internal/exchange"
@@ -23,6 +24,8 @@ type netEngine struct {
 	accepters int
 	listeners []*net.TCPListener
 	serving   sync.WaitGroup
+	speaks    conversation // with clients of somebody else's; nil with our own
+	asked     atomic.Int64 // how many of those asked this side to close
 
 	run    context.Context // until all is given up
 	giveUp context.CancelFunc
@@ -147,7 +150,7 @@ func (e *netEngine) serve(tcp *net.TCPConn, tuple int64, script int, at int64) {
 			e.closing(tuple, at)
 		}
 	}
-	r := t.Run(e.run)
+	r := e.carry(&t)
 	if r == exchange.Broken || r == exchange.Interrupted {
 		_ = tcp.Close()
 	}
@@ -155,6 +158,23 @@ func (e *netEngine) serve(tcp *net.TCPConn, tuple int64, script int, at int64) {
 		e.closed(tuple, noted, t.ClosedAt != 0 && r != exchange.Broken && r != exchange.Interrupted)
 	}
 	e.ended(&t, tuple, at, r)
+}
+
+// carry has the conversation first, where there is one, and then the script.
+func (e *netEngine) carry(t *exchange.Talk) exchange.Result {
+	if e.speaks != nil {
+		if r, ok := e.converse(e.run, t); !ok {
+			return r
+		}
+	}
+	return t.Run(e.run)
+}
+
+// Result is Server's, with what clients asked.
+func (e *netEngine) Result(at int64) Result {
+	r := e.Server.Result(at)
+	r.AskedToClose = e.asked.Load()
+	return r
 }
 
 // closing remembers a tuple before its FIN goes out: from then on it may come back, to another goroutine.

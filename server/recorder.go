@@ -150,6 +150,8 @@ type Result struct {
 	Foreigners int64      `json:"foreigners"`
 	CPU        record.CPU `json:"cpu"`
 	Kept       Kept       `json:"kept"`
+	// AskedToClose had their clients ask the server to close first, although the plan leaves that to them.
+	AskedToClose int64 `json:"asked_to_close"`
 	// Costs are the times of system calls; nil where they were not asked for.
 	Costs *callcost.Costs `json:"costs"`
 }

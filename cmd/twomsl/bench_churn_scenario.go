@@ -66,8 +66,8 @@ func (c *churn) scenario(set []string) (s scenario.Scenario, notes []string, err
 		wrong = append(wrong, err.Error())
 	}
 	s = changed.Resolve()
-	if s.Topology == scenario.Host {
-		wrong = append(wrong, "--topology host: a benchmark runs in a lab of its own; twomsl run does it on this host's own network")
+	if onHost(s) {
+		wrong = append(wrong, "--topology "+string(s.Topology)+": a benchmark runs in a lab of its own; twomsl run does it on this host's own network")
 	}
 	if err := s.Check(trial.Known); err != nil {
 		wrong = append(wrong, err.Error())

@@ -31,6 +31,8 @@ type compareFlags struct {
 	records       string
 	cpus          cpuFlag
 	quiet         bool
+	journal       string
+	reached       reached
 }
 
 func newCompare() *cobra.Command {
@@ -90,10 +92,12 @@ Metrics that --primary can name:
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
 	f.recipe.flags(fs)
 	f.scenarioFlags.flags(fs)
+	f.remote.flags(fs)
+	journalFlag(fs, &f.journal)
 	fs.Lookup(sysctlFlag).Usage = "in every variant, " + fs.Lookup(sysctlFlag).Usage
 	fs.Lookup(sysctlFileFlag).Usage = "in every variant, " + fs.Lookup(sysctlFileFlag).Usage
 	fs.Var(&f.cpus, "cpus", "pin the peers to processors: `client=0,server=1` (ranges like 0-3, lists like 0+2)")
-	for _, name := range []string{"target", "allow-target", "accept-risk"} { // for --topology host, which compare refuses
+	for _, name := range []string{"target", "allow-target", "hand-in"} { // for --topology host, which compare refuses, and for shards
 		fs.Lookup(name).Hidden = true
 	}
 	return c
@@ -128,7 +132,9 @@ func listed(names []string) string {
 // run lays a comparison out, carries it out and tells it.
 func (f *compareFlags) run(ref string, stdout, stderr io.Writer) error {
 	c, err := f.layOut(ref, stderr)
-	if err := allOf(err, f.outputs.check(), f.cpus.check()); err != nil {
+	var reachErr error
+	f.reached, reachErr = f.reach(f.journal)
+	if err := allOf(err, reachErr, f.outputs.check(), f.cpus.check()); err != nil {
 		return err
 	}
 	if err := keepIn(f.records); err != nil {

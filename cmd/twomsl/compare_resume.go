@@ -15,14 +15,16 @@ import (
 )
 
 // resumeTakes are the flags that go with --resume: all else stands in the record.
-var resumeTakes = []string{"resume", "output", "force", "quiet", "cpus", "strict"}
+var resumeTakes = []string{"resume", "output", "force", "quiet", "cpus", "strict", "server", "token-file", "from", "accept-risk", "journal"}
 
 // goOn takes an interrupted comparison up again: everything it needs is in its record and its trials' records.
 func (f *compareFlags) goOn(flags *pflag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	if err := onlyResume(flags, args); err != nil {
 		return err
 	}
-	if err := allOf(f.outputs.check(), f.cpus.check()); err != nil {
+	var reachErr error
+	f.reached, reachErr = f.reach(f.journal)
+	if err := allOf(reachErr, f.outputs.check(), f.cpus.check()); err != nil {
 		return err
 	}
 	head, err := record.ReadComparison(f.resume)

@@ -181,6 +181,7 @@ func (c *comparing) trial(f *compareFlags, ref record.ComparedTrial) (experiment
 		Options: trial.Options{
 			Program: program(), Tool: c.head.Tool, Command: commandOf(&c.head, v), CPUs: f.cpus.sides,
 			Recipe: settings, Relay: asSettings(v.Relay), Strict: f.recipe.strict,
+			Host: f.reached.host, Dial: f.reached.dial, From: f.reached.from,
 		},
 		Done: func(t *record.Trial, err error) { c.done(place, ref, t, err) },
 	}, nil

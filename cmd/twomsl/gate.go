@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"twomsl/internal/gate"
+	"twomsl/internal/scenario"
 	"twomsl/report"
 	"twomsl/report/compare"
 )
@@ -41,6 +42,9 @@ type gateFlags struct {
 	records      string
 	cpus         cpuFlag
 	quiet        bool
+	onHosts      scenarioFlags // of which it has those for two hosts
+	journal      string
+	reached      reached
 }
 
 const (
@@ -114,6 +118,10 @@ baseline is wrong, 6 this machine cannot run it, 130 interrupted.`,
 	fs.StringVar(&f.records, "records", "twomsl-results", "keep records in `DIR`")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
 	fs.Var(&f.cpus, "cpus", "pin the peers to processors: `client=0,server=1` (ranges like 0-3, lists like 0+2)")
+	f.onHosts.remote.flags(fs)
+	fs.Lookup("hand-in").Hidden = true
+	acceptFlag(fs, &f.onHosts.accept)
+	journalFlag(fs, &f.journal)
 	return c
 }
 
@@ -163,7 +171,13 @@ func (f *gateFlags) check() error {
 	add(f.seed < 0, "--seed %d: a whole number from 0", f.seed)
 	add(f.inconclusive != answerFail && f.inconclusive != answerWarn, "--inconclusive %q: fail or warn", f.inconclusive)
 	add(f.unsupported != answerFail && f.unsupported != answerSkip, "--unsupported %q: fail or skip", f.unsupported)
-	return allOf(append(wrong, f.outputs.check(), f.cpus.check())...)
+	var hosts error
+	if f.onHosts.remote.server != "" {
+		hosts = f.onHosts.permit(scenario.Scenario{Topology: scenario.Hosts})
+	}
+	var err error
+	f.reached, err = f.onHosts.reach(f.journal)
+	return allOf(append(wrong, err, hosts, f.outputs.check(), f.cpus.check())...)
 }
 
 // run reads the plan, carries it out and tells it. Whatever comes of it is told in every format that was asked for: a

@@ -233,11 +233,15 @@ func (g *gating) layOutEntry(e *gateEntry) error {
 	if g.against != nil {
 		subjects = []*gateSubject{g.against, g.tested}
 	}
+	var hosts []string
+	if err := g.f.onHosts.remote.overrides(func(_, field, value string) { hosts = append(hosts, field+"="+value) }); err != nil {
+		return usage("%w", err)
+	}
 	read := &reader{files: map[string][]sysctl.Setting{}, bad: map[string]error{}}
 	var variants []*variant
 	for _, s := range subjects {
 		v := &variant{Variant: record.Variant{Name: s.variant}}
-		v.Set = s.fields() // what is said of a field besides comes after, and wins
+		v.Set = append(s.fields(), hosts...) // what is said of a field besides comes after, and wins
 		for _, item := range slices.Concat(e.Set, s.Set) {
 			if err := v.item(item, read); err != nil {
 				return usage("%s: %s: %w", e.Name, s.name, err)
@@ -250,7 +254,7 @@ func (g *gating) layOutEntry(e *gateEntry) error {
 		}
 		variants = append(variants, v)
 	}
-	settle := compareFlags{}
+	settle := compareFlags{scenarioFlags: g.f.onHosts}
 	if err := settle.settle(variants, base, sides{}); err != nil {
 		return err
 	}

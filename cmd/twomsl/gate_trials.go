@@ -159,5 +159,6 @@ func (g *gating) trial(soft, hard context.Context, e *gateEntry, v gateVariant) 
 	return trial.Run(soft, hard, v.subject.in(s), trial.Options{
 		Program: program(), Tool: g.rec.Tool, Command: commandOf(&c, &v.Variant), CPUs: g.f.cpus.sides,
 		Recipe: sides{Client: asSettings(v.Sysctl.Client), Server: asSettings(v.Sysctl.Server)}, Relay: asSettings(v.Relay),
+		Host: g.f.reached.host, Dial: g.f.reached.dial, From: g.f.reached.from,
 	})
 }

@@ -34,6 +34,11 @@ func (l *live) show(m trial.Moment) {
 	text := fmt.Sprintf("%s %.0f s  TIME_WAIT: client %s, server %s  %s opened, %s failed", m.Phase, m.Elapsed.Seconds(),
 		grouped(m.TimeWait.Client), grouped(m.TimeWait.Server), grouped(m.Opened), grouped(m.Failed))
 	pid := m.PID.Server
+	if pid == 0 { // a server that is not looked at
+		pid = m.PID.Client
+		text = fmt.Sprintf("%s %.0f s  TIME_WAIT: client %s  %s opened, %s failed", m.Phase, m.Elapsed.Seconds(),
+			grouped(m.TimeWait.Client), grouped(m.Opened), grouped(m.Failed))
+	}
 	if m.Relay != nil {
 		pid = m.Relay.PID
 		text = fmt.Sprintf("%s %.0f s  TIME_WAIT on the relay: %s to client, %s to server  %s opened, %s failed", m.Phase,

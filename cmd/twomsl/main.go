@@ -73,7 +73,7 @@ sampled on both sides. The host stays as it was.`,
 	root.AddCommand(
 		newDiagnose(), newIncident(), newRun(), newCompare(), newClaims(), newGate(),
 		newReproduce(), newBench(), newReport(), newStates(), newPreflight(),
-		newScenarios(), newSysctl(), newSnapshot(),
+		newScenarios(), newServer(), newSysctl(), newSnapshot(),
 		newLabInit(), newPeer(), newAssay(), newServerRoot(),
 	)
 	return root

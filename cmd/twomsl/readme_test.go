@@ -52,8 +52,19 @@ var longRunning = map[string]string{
 		"--accept-risk=host-sysctl --sysctl net.ipv4.tcp_tw_reuse=1 --journal j --for 300ms -o json=host.json",
 	"twomsl incident": "twomsl incident --scale 5% --hold 1s --records story -q -o html=incident.html -o json=incident.json " +
 		"-o markdown=incident.md",
-	"twomsl run steady-200 --server-command 'nginx -c /etc/twomsl/nginx.conf' --set close.side=server": "twomsl run steady-200 " +
-		"--set load.stop.connections=100 --server-command 'busybox httpd -f -p $TWOMSL_PORT -h pages' --set close.side=server -q -o json=theirs.json",
+	"twomsl run steady-200 --serve-with 'nginx -c /etc/twomsl/nginx.conf' --preset http-close": "twomsl run steady-200 " +
+		"--set load.stop.connections=100 --serve-with 'busybox httpd -f -p $TWOMSL_PORT -h pages' --preset http-close -q -o json=theirs.json",
+	"twomsl run proxy-exhaustion --relay-with @haproxy-tcp --serve-with @nginx --preset http-keepalive": "twomsl run proxy-exhaustion " +
+		"--relay-with @haproxy-tcp --serve-with @nginx --preset http-keepalive --set load.stop.failures=50 " +
+		"--set sysctl.relay.net.ipv4.ip_local_port_range='42000 42499' -o json=proxied.json -o html=proxied.html",
+	"twomsl run steady-200 --serve-with @nginx --preset http-close":     "twomsl run steady-200 --serve-with @nginx --preset http-close --for 1s -o json=close.json",
+	"twomsl run steady-200 --serve-with @nginx --preset http-keepalive": "twomsl run steady-200 --serve-with @nginx --preset http-keepalive --for 1s -o json=keep.json",
+	"twomsl run steady-200 --target 127.0.0.1:8080 --preset http-keepalive --for 10s --accept-risk=host-ports": "twomsl run steady-200 " +
+		"--target 127.0.0.1:18091 --preset http-close --for 1s --accept-risk=host-ports -o json=target.json",
+	"twomsl run steady-200 --target 127.0.0.1:6379 --send 'PING\\r\\n' --until 'match=+PONG\\r\\n' --for 10s --accept-risk=host-ports": "twomsl run steady-200 " +
+		"--target 127.0.0.1:18091 --send @request --until eof --for 1s --accept-risk=host-ports -o json=raw.json",
+	"twomsl run steady-200 --target 192.0.2.10:80 --preset http-close --rate 200/s --for 30s --allow-target 192.0.2.10 --accept-risk=host-ports": "twomsl run steady-200 " +
+		"--target 192.0.2.10:80 --preset http-close --rate 200/s --for 30s --accept-risk=host-ports",
 	"twomsl diagnose --live":       "twomsl diagnose --live --for 200ms",
 	"twomsl snapshot > host.txt":   "twomsl snapshot --for 200ms",
 	"twomsl reproduce - --hold 2m": "twomsl reproduce - --ipv6 --hold 1s -q -o json",
@@ -64,6 +75,7 @@ var longRunning = map[string]string{
 	"twomsl sysctl diff /etc/sysctl.conf":      "twomsl sysctl diff four-lines.conf",
 	"twomsl sysctl restore":                    "twomsl sysctl restore --journal none/journal",
 	"twomsl run steady-200":                    "twomsl run steady-200 --for 200ms --records kept",
+	"twomsl run steady-200 --shard 1/4":        "twomsl run steady-200 --set load.stop.connections=60 --shard 1/4 --records four -q",
 	"twomsl run state-mix":                     "twomsl run state-mix --set load.hold=1s -o json=mix.json",
 	"twomsl run data-loss":                     "twomsl run data-loss -o json=loss.json",
 	"twomsl run data-loss --set close.how=fin": "twomsl run data-loss --set close.how=fin -o json=fin.json",
@@ -114,7 +126,7 @@ var longRunning = map[string]string{
 func TestReadmeCommandsAreRun(t *testing.T) {
 	for _, page := range []string{
 		"README.md", "docs/BENCHMARKING.md", "docs/CANARIES.md", "docs/CLAIMS.md", "docs/CLOSING.md", "docs/COMPARING.md", "docs/CI.md", "docs/DIAGNOSING.md", "docs/GATING.md", "docs/LIMITS.md",
-		"docs/REPRODUCING.md", "docs/SNAPSHOT.md",
+		"docs/REPRODUCING.md", "docs/SERVERS.md", "docs/SHARDS.md", "docs/SNAPSHOT.md",
 	} {
 		t.Run(page, func(t *testing.T) { commandsAreRun(t, page) })
 	}

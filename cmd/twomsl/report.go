@@ -12,21 +12,26 @@ import (
 func newReport() *cobra.Command {
 	var out outputs
 	var side string
+	var shards mergeFlags
 	c := &cobra.Command{
-		Use: "report RESULT", GroupID: thenGroup, Args: oneArgument("record", "a file that `twomsl run` wrote"),
+		Use: "report RESULT", GroupID: thenGroup, Args: shards.arguments(oneArgument("record", "a file that `twomsl run` wrote")),
 		Short: "Tell again what a recorded trial, comparison or matrix showed, in any format",
 		Long: `Reads the record of a trial, a comparison or a matrix and makes its report from it alone: nothing is run, on whatever
-machine.`,
+machine. With --merge the records are those of the shards of one run, and the report is of the whole run.`,
 		Example: `  twomsl run port-exhaustion-small -o json=trial.json && twomsl report trial.json
   twomsl report trial.json -o states --side server
   twomsl report trial.json -o html=trial.html -o svg=charts
-  twomsl report comparison.json -o html=report.html -o svg=charts`,
+  twomsl report comparison.json -o html=report.html -o svg=charts
+  twomsl report --merge shards -o json=whole.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if side != "" && side != "client" && side != "server" && side != "relay" {
 				return usage("--side %q: the sides are client, server and, where there is one, relay", side)
 			}
+			if shards.merge {
+				return shards.report(args, &out, side, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			}
 			tell, err := readRecord(args[0], &out)
-			if err := allOf(err, out.check()); err != nil {
+			if err := allOf(err, shards.alone(), out.check()); err != nil {
 				return err
 			}
 			// What was asked for and nothing else: the terminal's report only where no format was named.
@@ -40,6 +45,7 @@ machine.`,
 		},
 	}
 	out.flags(c.Flags())
+	shards.flags(c.Flags())
 	c.Flags().StringVar(&side, "side", "", "whose states -o states prints: `client|server|relay` (default: who holds more TIME_WAIT)")
 	return c
 }

@@ -68,7 +68,9 @@ remote hosts there were: one for each 5,000 TIME_WAIT, unless --clients does.`,
 		"that accepted or opened it")
 	fs.BoolVar(&f.ipv6, "ipv6", false, "IPv6 instead of IPv4")
 	fs.BoolVar(&f.canaries, "canaries", true, "call SSH and DNS services on the struck host beside it, every 5 s; --canaries=false leaves its ports 22, 53 and 9 free")
-	fs.StringVar(&f.command, "server-command", "", "start a server of somebody else's on the struck host: `COMMAND`, which listens at port 8080")
+	fs.StringVar(&f.command, "serve-with", "", "start a server of somebody else's on the struck host: `COMMAND|@NAME`, which listens at port 8080; "+
+		strings.Join(trial.Known.Servers, ", ")+" come with a configuration")
+	fs.StringVar(&f.command, "server-command", "", "another spelling of --serve-with: `COMMAND`")
 	fs.TextVar(&f.budget, "sample-budget", scenario.Percent(1), "what counting sockets may take of a processor beside it, on each side: `SHARE` or 0")
 	f.recipe.flags(fs)
 	f.outputs.flags(fs)

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,7 @@ import (
 // runFlags are what `twomsl run` can be told.
 type runFlags struct {
 	scenarioFlags
+	shardFlags
 	recipe  recipeFlags
 	outputs outputs
 	records string
@@ -45,12 +47,15 @@ file, and the report made from it.`,
   twomsl run port-exhaustion-small --sysctl client:net.ipv4.tcp_tw_reuse=1
   twomsl run proxy-exhaustion --sysctl relay:net.ipv4.tcp_tw_reuse=1
   twomsl run steady-200 --for 30s -o json=trial.json -o html=trial.html
-  twomsl run incident-18000 -o states`,
+  twomsl run incident-18000 -o states
+  twomsl run steady-200 --shard 1/4 --start-at 2026-05-01T12:00:00Z`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f.scenarioFlags.flags(c.Flags())
+	f.remote.flags(c.Flags())
+	f.shardFlags.flags(c.Flags())
 	f.recipe.flags(c.Flags())
 	f.outputs.flags(c.Flags())
 	c.Flags().StringVar(&f.records, "records", "twomsl-results", "keep records in `DIR`")
@@ -66,7 +71,16 @@ func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 	s, scenarioErr := f.resolve(ref)
 	settings, settingsErr := settingsFrom(f.from, s.Topology)
 	recipe, recipeErr := f.recipe.settings()
-	if err := allOf(scenarioErr, settingsErr, recipeErr, f.recipe.forRelay(s), f.lends(s, recipe), f.outputs.check(), f.cpus.check(), f.cpus.suits(s.Engine)); err != nil {
+	from, dial, remoteErr := f.remote.read()
+	var shard *trial.Shard
+	var shardErr error
+	if scenarioErr == nil {
+		shard, shardErr = f.shardFlags.of(s, time.Now())
+	}
+	if shard == nil && shardErr == nil && f.remote.handIn {
+		shardErr = usage("--hand-in is for a run in shares, whose records are to be joined: say which it is with --shard K/N")
+	}
+	if err := allOf(scenarioErr, shardErr, settingsErr, recipeErr, remoteErr, f.recipe.forRelay(s), f.lends(s, recipe), f.outputs.check(), f.cpus.check(), f.cpus.suits(s.Engine)); err != nil {
 		return err
 	}
 	if err := keepIn(f.records); err != nil {
@@ -75,21 +89,25 @@ func (f *runFlags) run(ref string, stdout, stderr io.Writer) error {
 	for _, note := range f.recipe.notes {
 		fmt.Fprintln(stderr, "twomsl:", note)
 	}
+	sayShard(shard, stderr)
 	soft, hard, release := interrupts(stderr)
 	defer release()
 	defer f.outlivePipes()()
+	if err := shard.GetReady(soft); err != nil {
+		return startError(err)
+	}
 	live := newLive(stderr, f.quiet)
 	t, err := trial.Run(soft, hard, s, trial.Options{
 		Program: program(), Tool: "twomsl " + version(), Command: commandLine(), Settings: settings,
 		Recipe: recipe, Relay: f.recipe.relay, Strict: f.recipe.strict, Host: f.host(),
-		Profile: profileInto(f.profile), CPUs: f.cpus.sides, Search: measureSearch, Watch: live.show,
+		Shard: shard, Profile: profileInto(f.profile), CPUs: f.cpus.sides, Search: searchFor(s), Dial: dial, From: from, Watch: live.show,
 		Say: func(text string) { fmt.Fprintln(stderr, "twomsl:", text) },
 	})
 	live.clear()
 	if t == nil {
 		return startError(err)
 	}
-	return alsoFailed(f.tell(t, stdout, stderr), err)
+	return alsoFailed(f.tell(t, stdout, stderr), errors.Join(err, f.remote.deliver(hard, t)))
 }
 
 // alsoFailed adds what went wrong after a record had been made: settings of this host that could not be put back.
@@ -128,7 +146,10 @@ func startError(err error) error {
 	var strict *trial.StrictError
 	var held *sysctl.HeldError
 	var kept *sysctl.NotRestoredError
+	var told *exitError
 	switch {
+	case errors.As(err, &told): // of a server that was to be reached
+		return told
 	case errors.As(err, &kept):
 		return failed(err)
 	case errors.As(err, &u), errors.As(err, &option), errors.As(err, &strict):

@@ -7,11 +7,20 @@ import (
 
 	"twomsl/internal/assay"
 	"twomsl/internal/record"
+	"twomsl/internal/scenario"
 	"twomsl/internal/trial"
 )
 
 // searchCalls is how many plain connects the forecast of the half-range cliff rests on.
 const searchCalls = 16
+
+// searchFor measures where there is a lab: a host that is under load for others is not to be loaded for a forecast.
+func searchFor(s scenario.Scenario) trial.Searcher {
+	if s.Topology == scenario.Hosts {
+		return nil
+	}
+	return measureSearch
+}
 
 // measureSearch takes half of a range in a lab of its own and measures what plain connect() costs then, in processor time: the
 // search is nothing else, and what else runs on the machine in this moment does not count. It is the same assay as that of

@@ -22,7 +22,7 @@ func settingsFrom(from string, topology scenario.Topology) (settingsSource, erro
 	switch {
 	case from == "":
 		return nil, nil
-	case topology == scenario.Host:
+	case topology == scenario.Host, topology == scenario.Hosts:
 		return nil, usage("--sysctl-from needs a lab: with topology host this host's settings hold as they are; --sysctl-file changes them for a run")
 	case from == "host":
 		return hostSettings, nil
@@ -53,11 +53,13 @@ func journalFlag(fs *pflag.FlagSet, to *string) {
 }
 
 // host is how this host's own settings are lent to a run; nil where that was not accepted.
-func (f *runFlags) host() *sysctl.Host {
-	if !slices.Contains(f.accept, riskHostSysctl) {
+func (f *runFlags) host() *sysctl.Host { return lends(f.accept, f.journal) }
+
+func lends(accept []string, journal string) *sysctl.Host {
+	if !slices.Contains(accept, riskHostSysctl) {
 		return nil
 	}
-	return &sysctl.Host{Journal: f.journal, Command: commandLine()}
+	return &sysctl.Host{Journal: journal, Command: commandLine()}
 }
 
 // outlivePipes keeps a reader that has gone away (tee, ended by the same Ctrl-C) from ending a run that has this host's
@@ -76,9 +78,18 @@ func (f *runFlags) lends(s scenario.Scenario, recipe trial.Recipe) error {
 	if err := trial.CheckRecipe(s.Topology, recipe); err != nil {
 		return usage("%w", err)
 	}
-	if s.Topology != scenario.Host || len(recipe.Client)+len(recipe.Server) == 0 || f.host() != nil {
+	mine := len(recipe.Client)
+	if s.Topology != scenario.Hosts { // there the server's are its owner's to accept
+		mine += len(recipe.Server)
+	}
+	if !onHost(s) || mine == 0 || f.host() != nil {
 		return nil
 	}
-	return refused("topology host changes this host's own settings for the time of the run, for every program on it; accept it "+
-		"with --accept-risk=%s, or use --topology veth", riskHostSysctl)
+	return refused("this run changes this host's own settings for the time of the run, for every program on it; accept it "+
+		"with --accept-risk=%s, or run it in a lab (--topology veth)", riskHostSysctl)
+}
+
+// onHost tells that no lab is made: the run takes this host's own network.
+func onHost(s scenario.Scenario) bool {
+	return s.Topology == scenario.Host || s.Topology == scenario.Hosts
 }

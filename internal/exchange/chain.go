@@ -27,7 +27,7 @@ func Unchained(s *Script) string {
 		return "the server takes as many requests as the client likes"
 	case s.Think > 0:
 		return "the server takes its time for each answer"
-	case s.Unknown:
+	case s.Answer.Unknown:
 		return "it is not known what the server says"
 	case max(len(s.Request), len(s.Response)) > MostChained:
 		return fmt.Sprintf("its payload is above %d bytes", MostChained)

@@ -22,8 +22,8 @@ type Script struct {
 	Opens    bool
 	Request  payload.Payload
 	Response payload.Payload
-	// Unknown tells that of what the other side says only the length is known: a server that nobody here wrote.
-	Unknown bool
+	// Answer is what is known of the other side's bytes where nobody here wrote it; Response has then no more than their number.
+	Answer Answer
 	// Rounds is how many requests a connection carries. Silent connections carry none. UntilEOF is as many as the peer
 	// likes: its FIN between two of them ends the exchange.
 	Rounds   int
@@ -95,6 +95,7 @@ type Conn struct {
 	FD       int32
 	moved    int32 // bytes of the stage, or of the step, that are through
 	round    int32
+	place    place // in an answer of unknown length
 	script   uint8
 	stage    stage
 	op       uint8
@@ -205,7 +206,7 @@ func (w *Worker) Advance(c *Conn, readable bool) Result {
 			}
 			r = w.say(c, s)
 		case hearing:
-			if !readable && len(s.hear()) > 0 {
+			if !readable && (len(s.hear()) > 0 || s.Answer.open()) {
 				return Waiting
 			}
 			r = w.hear(c, s)
@@ -256,8 +257,11 @@ func (w *Worker) say(c *Conn, s *Script) Result {
 
 // hear takes this round's bytes and checks them.
 func (w *Worker) hear(c *Conn, s *Script) Result {
-	want := s.hear()
 	c.said = false
+	if s.Answer.open() {
+		return w.hearOn(c, s)
+	}
+	want := s.hear()
 	for int(c.moved) < len(want) {
 		if w.unanswered() {
 			return Waiting
@@ -277,8 +281,8 @@ func (w *Worker) hear(c *Conn, s *Script) Result {
 // expects tells whether got is what the other side is to say from offset on.
 func (s *Script) expects(offset int, got []byte) bool {
 	want := s.hear()
-	if s.Unknown {
-		return offset+len(got) <= len(want)
+	if s.Answer.Unknown {
+		return offset+len(got) <= len(want) && s.Answer.begins(offset, got)
 	}
 	return want.Matches(offset, got)
 }

@@ -45,6 +45,7 @@ const Interrupted = ClosedBadly + 1
 // The bounds of a Talk's buffer: there are as many as connections.
 const (
 	leastBuffer = 512
+	openBuffer  = 4 << 10 // for an answer of unknown length
 	mostBuffer  = 64 << 10
 )
 
@@ -54,7 +55,7 @@ func (t *Talk) Run(ctx context.Context) Result {
 	stop := context.AfterFunc(ctx, func() { _ = t.Conn.Close() })
 	defer stop()
 	_ = t.Conn.SetDeadline(t.Until) // what it fails for, the next call fails for too
-	t.buf = make([]byte, min(max(len(t.Script.hear())+1, leastBuffer), mostBuffer))
+	t.buf = make([]byte, t.room())
 	if r := t.rounds(ctx); r != done {
 		return r
 	}
@@ -64,6 +65,14 @@ func (t *Talk) Run(ctx context.Context) Result {
 		}
 	}
 	return t.keep() // a script without an end: the caller decides
+}
+
+// room is how many bytes are read at once.
+func (t *Talk) room() int {
+	if t.Script.Answer.open() {
+		return openBuffer
+	}
+	return min(max(len(t.Script.hear())+1, leastBuffer), mostBuffer)
 }
 
 // rounds says and hears what the script has.
@@ -116,16 +125,16 @@ func (t *Talk) write(p tally.Phase, b []byte) Result {
 
 // hear takes one round's bytes and checks them.
 func (t *Talk) hear() Result {
+	if t.Script.Answer.open() {
+		return t.hearOn()
+	}
 	want := t.Script.hear()
 	for got := 0; got < len(want); {
 		n, err := t.Conn.Read(t.buf[:min(len(t.buf), len(want)-got+t.Script.more())])
 		t.Read += int64(n)
 		switch {
-		case errors.Is(err, io.EOF):
-			t.EOFs++
-			return t.broke(tally.Read, err)
 		case err != nil:
-			return t.broke(tally.Read, err)
+			return t.cut(err)
 		case !t.Script.expects(got, t.buf[:n]):
 			t.Phase, t.Why = tally.Read, tally.WrongBytes
 			return Broken
@@ -133,6 +142,22 @@ func (t *Talk) hear() Result {
 		got += n
 	}
 	return done
+}
+
+// hearEnd judges what ended an answer of unknown length. The server's FIN is seen once more by the steps.
+func (t *Talk) hearEnd(p *place, err error) Result {
+	if errors.Is(err, io.EOF) && t.Script.Answer.ends(p) {
+		return done
+	}
+	return t.cut(err)
+}
+
+// cut takes note of an answer that was not heard out.
+func (t *Talk) cut(err error) Result {
+	if errors.Is(err, io.EOF) {
+		t.EOFs++
+	}
+	return t.broke(tally.Read, err)
 }
 
 // broke takes note of a failure.

@@ -27,7 +27,7 @@ const lightly = 1000
 // SideBySide is how many trials of a scenario may run at once where nothing that is timed is judged: as many as load the
 // machine lightly, and one where a trial takes all that it can get.
 func SideBySide(s scenario.Scenario) int {
-	if s.Load.Rate == scenario.Max || s.Load.Rate <= 0 || s.Topology == scenario.Host {
+	if s.Load.Rate == scenario.Max || s.Load.Rate <= 0 || s.Topology == scenario.Host || s.Topology == scenario.Hosts {
 		return 1
 	}
 	processors := runtime.NumCPU()

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package foreign is a server that nobody here wrote: it is started on the server's host, waited for until it listens,
-// asked what it answers, and ended with the side that started it.
+// Package foreign is a server, or a proxy, that nobody here wrote: it is started on its side's host, waited for until it
+// listens, asked what it answers, and ended with the side that started it.
 package foreign
 
 import (
@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ import (
 
 // Server is a command that was started.
 type Server struct {
+	name   string
 	line   string
 	cmd    *exec.Cmd
 	ended  chan struct{}
@@ -33,12 +35,17 @@ type Server struct {
 const (
 	AddressVar = "TWOMSL_ADDRESS"
 	PortVar    = "TWOMSL_PORT"
+	// The server that a proxy is to pass connections on to.
+	ServerAddressVar = "TWOMSL_SERVER_ADDRESS"
+	ServerPortVar    = "TWOMSL_SERVER_PORT"
 )
 
 // Options say what is started.
 type Options struct {
+	Name   string         // the field that says it, for errors
 	Line   string         // for the shell
 	Listen netip.AddrPort // where the command is to listen; it finds that in AddressVar and PortVar
+	Server netip.AddrPort // whom a proxy is to call; it finds that in ServerAddressVar and ServerPortVar. Not valid: it is none
 	// Root is the directory that the command has for its /, or a bundle (internal/bundle); "" is this process's own. Program
 	// is then how this program is started again to call Enter.
 	Root    string
@@ -48,10 +55,13 @@ type Options struct {
 // Start runs a line by the shell, in this process's namespaces and in a process group of its own. Its output goes to this
 // process's standard error, where the conductor keeps its end.
 func Start(o Options) (*Server, error) {
-	s := &Server{line: o.Line, ended: make(chan struct{}), listen: o.Listen}
+	s := &Server{name: o.Name, line: o.Line, ended: make(chan struct{}), listen: o.Listen}
 	start := s.startHere
-	if o.Root != "" {
+	switch {
+	case o.Root != "":
 		start = s.startInside
+	case strings.HasPrefix(o.Line, sigil):
+		start = s.startReady
 	}
 	if err := start(o); err != nil {
 		return nil, err
@@ -69,14 +79,18 @@ func (s *Server) startHere(o Options) error {
 	s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
-		return fmt.Errorf("server.command %q: %w", o.Line, err)
+		return fmt.Errorf("%s %q: %w", o.Name, o.Line, err)
 	}
 	return nil
 }
 
 // told is what the command's environment says of where it is to listen.
 func (o Options) told() []string {
-	return []string{AddressVar + "=" + o.Listen.Addr().String(), fmt.Sprintf("%s=%d", PortVar, o.Listen.Port())}
+	out := []string{AddressVar + "=" + o.Listen.Addr().String(), fmt.Sprintf("%s=%d", PortVar, o.Listen.Port())}
+	if o.Server.IsValid() {
+		out = append(out, ServerAddressVar+"="+o.Server.Addr().String(), fmt.Sprintf("%s=%d", ServerPortVar, o.Server.Port()))
+	}
+	return out
 }
 
 const (
@@ -102,8 +116,8 @@ func (s *Server) AwaitListening(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-limit.C:
-			return fmt.Errorf("server.command %q: nothing listens at port %d after %v: does it listen at $%s:$%s, or at server.port?",
-				s.line, s.listen.Port(), listenLimit, AddressVar, PortVar)
+			return fmt.Errorf("%s %q: nothing listens at port %d after %v: does it listen at $%s:$%s?",
+				s.name, s.line, s.listen.Port(), listenLimit, AddressVar, PortVar)
 		case <-time.After(lookEvery):
 		}
 	}
@@ -120,7 +134,7 @@ func (s *Server) Err() error {
 	if s.err == nil || s.asked.Load() {
 		return nil
 	}
-	return fmt.Errorf("server.command %q has ended: %w", s.line, s.err)
+	return fmt.Errorf("%s %q has ended: %w", s.name, s.line, s.err)
 }
 
 // Stop ends the command and what it started in its process group. What has left the group ends with the lab.
@@ -139,12 +153,9 @@ func (s *Server) Stop() {
 
 // listening tells whether a socket of this namespace listens at the port.
 func listening(port uint16) (bool, error) {
-	s, err := sample.NewStates()
+	split, err := sample.Once(sample.Filter{BothFamilies: true, LocalPort: port, CountsOnly: true})
 	if err != nil {
 		return false, err
 	}
-	defer s.Close() //nolint:errcheck // only read from
-	var split sample.Split
-	err = s.Split(sample.Filter{BothFamilies: true, LocalPort: port, CountsOnly: true}, &split)
-	return split.Counts[record.Listen] > 0, err
+	return split.Counts[record.Listen] > 0, nil
 }

@@ -28,7 +28,7 @@ var loopback = netip.MustParseAddr("127.0.0.1")
 func TestLearnCountsEveryByteOfTheResponse(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		at := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "well\n") })
-		e, err := Learn(t.Context(), loopback, at, keep)
+		e, err := Learn(t.Context(), loopback, at, Ask{HTTP: &Page{Version: "1.1", Keep: keep}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestLearnSaysWhatIsWrong(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}, false, "unexpected EOF"},
 	} {
-		if _, err := Learn(t.Context(), loopback, serve(t, c.serve), c.keep); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Learn(t.Context(), loopback, serve(t, c.serve), Ask{HTTP: &Page{Version: "1.1", Keep: c.keep}}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -76,7 +76,7 @@ func TestLearnWantsHTTP(t *testing.T) {
 			c.Close()
 		}
 	}()
-	if _, err := Learn(t.Context(), loopback, l.Addr().(*net.TCPAddr).AddrPort(), false); err == nil {
+	if _, err := Learn(t.Context(), loopback, l.Addr().(*net.TCPAddr).AddrPort(), Ask{HTTP: &Page{Version: "1.0"}}); err == nil {
 		t.Error("what is no HTTP was taken for a response")
 	}
 }

@@ -32,6 +32,8 @@ type order struct {
 	Root    string         `json:"root"`
 	Told    []string       `json:"told"`
 	Process bundle.Process `json:"process"`
+	// Ready is a program with a configuration of ours, which has no root of its own.
+	Ready *ready `json:"ready"`
 	// NoOverlay leaves the overlay out, as where the kernel has none: for tests.
 	NoOverlay bool `json:"no_overlay"`
 }
@@ -46,8 +48,9 @@ type answer struct {
 type UnavailableError struct{ Text string }
 
 func (e *UnavailableError) Error() string {
-	return e.Text + ": server.root takes the right to mount, and an overlay or bind mount: run as root or let ordinary users make user " +
-		"namespaces; in a container add CAP_SYS_ADMIN, and AppArmor and seccomp profiles that allow mount; or leave server.root out"
+	return e.Text + ": server.root and @NAME take the right to mount, and an overlay, bind mount or tmpfs: run as root or let ordinary " +
+		"users make user namespaces; in a container add CAP_SYS_ADMIN, and AppArmor and seccomp profiles that allow mount; or leave " +
+		"server.root out, and give a command with a configuration of its own"
 }
 
 // enterLimit bounds how long the mounts may take.
@@ -61,17 +64,30 @@ func (s *Server) startInside(o Options) error {
 	if err != nil {
 		return fmt.Errorf("server.root: %w", err)
 	}
+	return s.startApart(o, "server.root "+o.Root, order{Line: o.Line, Root: root, Told: o.told(), Process: process, NoOverlay: noOverlay})
+}
+
+// startReady starts a program with a configuration of ours.
+func (s *Server) startReady(o Options) error {
+	r, err := o.prepared()
+	if err != nil {
+		return err
+	}
+	return s.startApart(o, o.Name+" "+o.Line, order{Told: o.told(), Ready: r})
+}
+
+// startApart starts this program again in a mount namespace of its own, to carry an order out.
+func (s *Server) startApart(o Options, what string, order order) error {
 	tell, hear, release, err := s.prepare(o)
 	if err != nil {
-		return fmt.Errorf("server.root %s: %w", o.Root, err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer hear.Close() //nolint:errcheck // only read from
 	err = s.cmd.Start()
 	release() // the other ends: the command's are its own now
 	if err != nil {
-		return errors.Join(fmt.Errorf("server.root %s: %w", o.Root, err), tell.Close())
+		return errors.Join(fmt.Errorf("%s: %w", what, err), tell.Close())
 	}
-	order := order{Line: o.Line, Root: root, Told: o.told(), Process: process, NoOverlay: noOverlay}
 	err = errors.Join(json.NewEncoder(tell).Encode(order), tell.Close(), hear.SetReadDeadline(time.Now().Add(enterLimit)))
 	var a answer
 	if text, readErr := io.ReadAll(io.LimitReader(hear, 1<<16)); readErr != nil || len(text) > 0 {
@@ -84,11 +100,11 @@ func (s *Server) startInside(o Options) error {
 	_ = s.cmd.Wait()
 	switch {
 	case a.Cannot:
-		return &UnavailableError{fmt.Sprintf("server.root %s: %s", o.Root, a.Text)}
+		return &UnavailableError{fmt.Sprintf("%s: %s", what, a.Text)}
 	case a.Text != "":
-		return fmt.Errorf("server.root %s: %s", o.Root, a.Text)
+		return fmt.Errorf("%s: %s", what, a.Text)
 	}
-	return fmt.Errorf("server.root %s: %w", o.Root, err)
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // prepare makes the command and its pipes. release closes this process's copies of what the command gets.
@@ -118,7 +134,11 @@ func Enter() error {
 	if err := json.NewDecoder(in).Decode(&o); err != nil {
 		return err
 	}
-	err := o.carryOut()
+	become := o.carryOut
+	if o.Ready != nil {
+		become = func() error { return o.Ready.carryOut(o.Told) }
+	}
+	err := become()
 	var mount *linux.MountError
 	return json.NewEncoder(out).Encode(answer{Text: err.Error(), Cannot: errors.As(err, &mount)})
 }

@@ -62,20 +62,25 @@ var rooms = map[string][]string{
 		"internal/sysctl", "internal/teardown",
 	},
 	"internal/trial": {
-		"client", "relay", "server", "internal/callcost", "internal/command", "internal/foreign", "internal/lab", "internal/linux", "internal/machine", "internal/paired", "internal/peer", "internal/probe", "internal/record",
+		"client", "relay", "server", "internal/callcost", "internal/command", "internal/foreign", "internal/lab", "internal/linux", "internal/machine", "internal/paired", "internal/pairing", "internal/peer", "internal/probe", "internal/record",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/tally", "internal/teardown",
 	},
 	"internal/assay": {
 		"internal/lab", "internal/linux", "internal/record", "internal/sample", "internal/scenario", "internal/sysctl",
 	},
+	// a client on one host and a server on another
+	"internal/pairing":    {"internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record", "internal/sample", "internal/scenario", "internal/sysctl"},
 	"internal/experiment": {"internal/peer", "internal/record", "internal/scenario", "internal/teardown", "internal/trial"},
 	"report":              {"internal/record", "report/chart", "report/compare", "report/diagnose"},
 	"report/diagnose":     {"internal/record"},
 	"report/compare":      {"internal/record"},
 	"report/chart":        {},
+	"report/merge":        {"internal/record", "report/compare"},
 	"report/claims":       {"internal/record"},
+	// for scripts: a program of its own
+	"scripts/lib/image": {},
 	"cmd/twomsl": {
-		"report", "report/claims", "report/compare", "report/diagnose", "internal/assay", "internal/checkout", "internal/counting", "internal/experiment", "internal/foreign", "internal/gate", "internal/image", "internal/recipe", "internal/incident", "internal/lab", "internal/linux", "internal/machine", "internal/peer", "internal/record",
+		"report", "report/claims", "report/compare", "report/diagnose", "report/merge", "internal/assay", "internal/checkout", "internal/counting", "internal/experiment", "internal/foreign", "internal/gate", "internal/image", "internal/recipe", "internal/incident", "internal/lab", "internal/linux", "internal/machine", "internal/pairing", "internal/peer", "internal/record",
 		"internal/look", "internal/observe", "internal/paste",
 		"internal/sample", "internal/scenario", "internal/sysctl", "internal/trial",
 	},
@@ -84,7 +89,7 @@ var rooms = map[string][]string{
 // portable rooms must build where there is no Linux: records are told on any machine.
 var portable = []string{
 	"internal/record", "internal/scenario", "internal/payload", "internal/teardown", "internal/incident",
-	"report", "report/claims", "report/compare", "report/chart", "report/diagnose",
+	"report", "report/claims", "report/compare", "report/chart", "report/diagnose", "report/merge",
 }
 
 type pkg struct {
@@ -181,7 +186,8 @@ func TestOnlyTheCommandLineTouchesTheProcess(t *testing.T) {
 			return err
 		}
 		rel, _ := filepath.Rel(root, path)
-		if strings.HasPrefix(rel, "cmd") || strings.HasPrefix(rel, ".git") || strings.Contains(rel, "nstest") || strings.Contains(rel, "labtest") || strings.Contains(rel, "testdata") ||
+		// programs of scripts are processes of their own
+		if strings.HasPrefix(rel, "cmd") || strings.HasPrefix(rel, "scripts") || strings.HasPrefix(rel, ".git") || strings.Contains(rel, "nstest") || strings.Contains(rel, "labtest") || strings.Contains(rel, "testdata") ||
 			!strings.HasSuffix(rel, ".go") || strings.HasSuffix(rel, "_test.go") {
 			return nil
 		}

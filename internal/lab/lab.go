@@ -43,6 +43,7 @@ type Lab struct {
 	Server   Peer
 	Relay    *Peer // between the two; nil where they are linked to each other
 
+	only   *Peer // where there is one side alone; nil elsewhere
 	init   *exec.Cmd
 	life   net.Conn
 	exits  chan Exit
@@ -120,7 +121,10 @@ func newLab(topology scenario.Topology) *Lab {
 
 // Peers lists the lab's hosts.
 func (l *Lab) Peers() []*Peer {
-	if l.Relay == nil {
+	switch {
+	case l.only != nil:
+		return []*Peer{l.only}
+	case l.Relay == nil:
 		return []*Peer{&l.Client, &l.Server}
 	}
 	return []*Peer{&l.Client, l.Relay, &l.Server}
@@ -271,7 +275,11 @@ func (l *Lab) wait() {
 	for _, p := range l.Peers() { // the whole lab is gone, the peers too
 		<-p.stderr.ended
 	}
-	l.exits <- Exit{Side: "lab", Text: text}
+	side := "lab"
+	if l.only != nil {
+		side = l.only.Name
+	}
+	l.exits <- Exit{Side: side, Text: text}
 	close(l.waited)
 }
 

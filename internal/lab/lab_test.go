@@ -481,3 +481,52 @@ func oneServer(t scenario.Topology, f scenario.Family, clients int) (client []ne
 	client, servers := Addresses(t, f, clients, 1)
 	return client, servers[0]
 }
+
+// A side alone is this host's own, and goes with its control connection.
+func TestAlone(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Alone("server", Program{Path: self, Peer: []string{"peer"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if a := tell(t, &l.Server, puppetOrder{}); a.Side != "server" || a.NetNS != here {
+		t.Errorf("the peer is %q in %s, want the server in %s", a.Side, a.NetNS, here)
+	}
+	if n := len(l.Peers()); n != 1 {
+		t.Errorf("%d peers, want 1", n)
+	}
+	process := l.init
+	l.Close()
+	if process.ProcessState == nil {
+		t.Error("the side outlives its lab")
+	}
+}
+
+func TestAloneTellsOfItsEnd(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Alone("client", Program{Path: self, Peer: []string{"peer"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := json.NewEncoder(l.Client.Control).Encode(puppetOrder{Do: "die", Words: "farewell"}); err != nil {
+		t.Fatal(err)
+	}
+	if e := <-l.Exits(); e.Side != "client" || e.Text != "exit status 7" || l.Client.LastWords() != "farewell" {
+		t.Errorf("told %+v, last words %q", e, l.Client.LastWords())
+	}
+	if _, err := Alone("client", Program{Path: "/nowhere"}); err == nil {
+		t.Error("a program that is not there was started")
+	}
+}

@@ -62,6 +62,21 @@ func onThrowawayThread(f func() error) error {
 	return <-done
 }
 
+// NetNSCookie is the number of the calling process's network namespace, which no other has until the machine starts anew
+// (SO_NETNS_COOKIE, Linux 5.14).
+func NetNSCookie() (uint64, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("socket: %w", err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err != nil {
+		return 0, fmt.Errorf("SO_NETNS_COOKIE: %w", err)
+	}
+	return cookie, nil
+}
+
 var procNetNS = regexp.MustCompile(`^/proc/([0-9]+)/`)
 
 func explainNetNS(path string, err error) error {

@@ -162,7 +162,7 @@ func WriteNow(fd int, p []byte) (int, Errno) {
 }
 
 func write(fd int, p []byte, flags uintptr) (int, Errno) {
-	n, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+	n, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
 		flags, 0, 0)
 	if e != 0 {
 		return 0, e

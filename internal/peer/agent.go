@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ type agent struct {
 	onward     *sampler // of a relay's sockets that face the server; nil elsewhere
 	counters   *sample.CounterFiles
 	before     map[string]uint64 // counters at the start
+	beforeAt   int64             // when that was, on CLOCK_MONOTONIC
 	last       map[string]uint64 // counters when the host vanished; nil: it has not
 	epoch      int64
 	settings   string            // where they are read and written
@@ -196,7 +198,7 @@ func (a *agent) hello(context.Context, none) (Hello, error) {
 	a.mu.Lock()
 	a.defaults = defaults
 	a.mu.Unlock()
-	return Hello{Version: Version, PID: pid, Defaults: defaults}, err
+	return Hello{Version: Version, PID: pid, Defaults: defaults, Host: hostID()}, err
 }
 
 func (a *agent) network(_ context.Context, n Network) (none, error) {
@@ -284,7 +286,7 @@ func (a *agent) open(ctx context.Context, p Prepare) (workers int, err error) {
 	}
 	if p.Server != nil {
 		workers += p.Server.Threads()
-		a.web = p.Server.Engine == server.HTTP
+		a.web = slices.Contains(server.Spoken, p.Server.Engine)
 		if a.server, err = openServer(p); err != nil {
 			return 0, err
 		}
@@ -350,6 +352,7 @@ func (a *agent) start(_ context.Context, s Start) (none, error) {
 	}
 	var err error
 	if a.counters != nil { // the side's first process; the others only open and hold
+		a.beforeAt = linux.Nano()
 		if a.before, err = a.counters.Read(); err != nil {
 			return none{}, err
 		}

@@ -73,8 +73,8 @@ func (p *Prepare) check() error {
 	if f := p.Foreign; f != nil && f.Root != "" && (!filepath.IsAbs(f.Root) || f.Program.Path == "") {
 		b.bad("foreign: a root takes its whole path, and the program that enters it")
 	}
+	b.in("onward.tuples", len(p.Onward.Tuples), 0, mostTuples)
 	if p.Relay != nil {
-		b.in("onward.tuples", len(p.Onward.Tuples), 0, mostTuples)
 		b.relay(p.Relay)
 	}
 	return b.err
@@ -119,6 +119,9 @@ func (b *bounds) client(c *client.Plan) {
 	b.in("tuples", c.Tuples(), 1, mostTuples)
 	b.in("rounds", c.Rounds, 0, mostRounds)
 	b.in("meter", c.Meter, 0, mostMetered)
+	b.in("say", len(c.Say), 0, int(mostPayload))
+	b.in("match", len(c.Match), 0, client.MostMatched)
+	b.in("begins", len(c.Begins), 0, client.MostMatched)
 	b.length("until", c.Until)
 	b.length("timeout", c.Timeout)
 	b.exchange(c.Request, c.Response, c.Steps, c.CPUs, c.Spread)

@@ -48,12 +48,11 @@ type part struct {
 	remote *Remote
 	ended  chan struct{} // closed when the process has ended, which how tells
 	how    string
-	later  time.Duration // how much later than the whole it starts
 	seen   atomic.Pointer[Progress]
 }
 
 // muster starts the parts, and gives each its share to prepare.
-func muster(p Prepare, side string, share func(i int, of *Prepare) (later time.Duration)) (*crew, error) {
+func muster(p Prepare, side string, share func(i int, of *Prepare)) (*crew, error) {
 	c := &crew{side: side, done: make(chan struct{}), home: make(chan struct{})}
 	for i := range p.Processes {
 		one, err := enlist(p.Program, fmt.Sprintf("%s-%d", side, i+1), fmt.Sprintf("%s's process %d of %d", side, i+1, p.Processes))
@@ -65,7 +64,7 @@ func muster(p Prepare, side string, share func(i int, of *Prepare) (later time.D
 	}
 	err := c.each(func(i int, one *part) error {
 		mine := Prepare{Part: true, Descriptors: p.Descriptors, Watch: Watch{Tuples: []Tuple{}}}
-		one.later = share(i, &mine)
+		share(i, &mine)
 		_, err := askPart(one, func(ctx context.Context, r *Remote) (Ready, error) { return r.Prepare(ctx, mine) })
 		return err
 	})

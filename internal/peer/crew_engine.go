@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"sync"
-	"time"
 
 	"twomsl/client"
 	"twomsl/internal/sample"
@@ -19,10 +18,9 @@ func openClient(p Prepare) (client.Engine, error) {
 	if p.Processes < 2 {
 		return client.Open(*p.Client)
 	}
-	c, err := muster(p, "client", func(i int, of *Prepare) time.Duration {
-		plan, later := p.Client.Share(i, p.Processes)
+	c, err := muster(p, "client", func(i int, of *Prepare) {
+		plan := p.Client.Share(i, p.Processes)
 		of.Client = &plan
-		return later
 	})
 	if err != nil {
 		return nil, err
@@ -35,10 +33,9 @@ func openServer(p Prepare) (server.Engine, error) {
 	if p.Processes < 2 {
 		return server.Open(*p.Server)
 	}
-	c, err := muster(p, "server", func(i int, of *Prepare) time.Duration {
+	c, err := muster(p, "server", func(i int, of *Prepare) {
 		plan := p.Server.Share(i, p.Processes)
 		of.Server = &plan
-		return 0
 	})
 	if err != nil {
 		return nil, err
@@ -49,11 +46,9 @@ func openServer(p Prepare) (server.Engine, error) {
 // clientCrew is a client's engine whose parts are processes.
 type clientCrew struct{ *crew }
 
-// Start lets each part go at its own moment.
+// Start lets the parts go: each knows which connections of the whole are its own, and when those are due.
 func (c *clientCrew) Start(epoch int64) {
-	c.tell(func(ctx context.Context, i int, r *Remote) error {
-		return r.Start(ctx, Start{Epoch: epoch + int64(c.parts[i].later)})
-	})
+	c.tell(func(ctx context.Context, _ int, r *Remote) error { return r.Start(ctx, Start{Epoch: epoch}) })
 	go c.follow(true)
 }
 
@@ -93,18 +88,18 @@ func (c *clientCrew) Progress() client.Progress {
 
 // Result asks each part for its own.
 func (c *clientCrew) Result() (client.Result, error) {
-	results, later := make([]client.Result, len(c.parts)), make([]time.Duration, len(c.parts))
+	results := make([]client.Result, len(c.parts))
 	err := c.each(func(i int, p *part) error {
 		r, err := askPart(p, finishing)
 		if err == nil {
-			results[i], later[i] = *r.Client, p.later
+			results[i] = *r.Client
 		}
 		return err
 	})
 	if err != nil {
 		return client.Result{}, err
 	}
-	return client.Merge(results, later)
+	return client.Merge(results)
 }
 
 func finishing(ctx context.Context, r *Remote) (Result, error) { return r.Finish(ctx, Finish{}) }

@@ -66,6 +66,10 @@ func (a *agent) lastLook(res *Result) (err error) {
 		}
 	}
 	res.Counters = sample.Diff(a.before, after)
+	res.CountersAt = &record.CountersAt{
+		Begin: record.CountersMoment{MonotonicNS: a.beforeAt, Values: a.before},
+		End:   record.CountersMoment{MonotonicNS: linux.Nano(), Values: after},
+	}
 	return a.endSamples(res)
 }
 

@@ -10,15 +10,18 @@ import (
 
 // learn asks the other side's server; nothing of it is counted, since the load has not begun.
 func (a *agent) learn(ctx context.Context, l Learn) (foreign.Exchange, error) {
-	return foreign.Learn(ctx, l.From, l.To, l.Keep)
+	return foreign.Learn(ctx, l.From, l.To, l.Ask)
 }
+
+// passesOn tells that it is a proxy, which has two sides.
+func (f *Foreign) passesOn() bool { return f != nil && f.Server.IsValid() }
 
 // startForeign starts a server of somebody else's, where there is one, and waits until it listens.
 func (a *agent) startForeign(ctx context.Context, f *Foreign) (err error) {
 	if f == nil {
 		return nil
 	}
-	o := foreign.Options{Line: f.Command, Listen: f.Listen, Root: f.Root, Program: append([]string{f.Program.Path}, f.Program.Args...)}
+	o := foreign.Options{Name: f.Name, Line: f.Command, Listen: f.Listen, Server: f.Server, Root: f.Root, Program: append([]string{f.Program.Path}, f.Program.Args...)}
 	if a.foreign, err = foreign.Start(o); err != nil {
 		return err
 	}

@@ -340,6 +340,16 @@ func TestPrepareBounds(t *testing.T) {
 			}
 		}
 	}
+	for name, change := range map[string]func(c *client.Plan){
+		"say":    func(c *client.Plan) { c.Say = make([]byte, mostPayload+1) },
+		"match":  func(c *client.Plan) { c.Say, c.Match = []byte{}, make([]byte, client.MostMatched+1) },
+		"begins": func(c *client.Plan) { c.Say, c.Begins = []byte{}, make([]byte, client.MostMatched+1) },
+	} {
+		c := p.clientPlan(t)
+		if change(c.Client); c.check() == nil || !strings.Contains(c.check().Error(), name) {
+			t.Errorf("%s: %v", name, c.check())
+		}
+	}
 	for name, change := range map[string]func(r *relay.Plan){
 		"listen":                func(r *relay.Plan) { r.Listen = netip.AddrPort{} },
 		"sources: 0":            func(r *relay.Plan) { r.Sources = nil },

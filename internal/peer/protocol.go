@@ -12,6 +12,7 @@ import (
 
 	"twomsl/client"
 	"twomsl/internal/command"
+	"twomsl/internal/foreign"
 	"twomsl/internal/lab"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
@@ -22,7 +23,7 @@ import (
 )
 
 // Version of the control protocol; both ends must have the same.
-const Version = 5
+const Version = 6
 
 // Hello is the answer to the first request.
 type Hello struct {
@@ -31,6 +32,8 @@ type Hello struct {
 	PID int `json:"pid"`
 	// Defaults are the namespace's settings before anything was written.
 	Defaults map[string]string `json:"defaults"`
+	// Host tells the host, and the namespace that the process is in, from every other, also of the past.
+	Host string `json:"host"`
 }
 
 // Network asks for the link's end, its addresses and its bandwidth.
@@ -61,13 +64,16 @@ type Watch struct {
 	BothFamilies bool   `json:"both_families"`
 	LocalPort    uint16 `json:"local_port"`  // 0: any
 	RemotePort   uint16 `json:"remote_port"` // 0: any
+	// Remote takes only sockets whose peer has this address; not valid: any.
+	Remote netip.Addr `json:"remote"`
 	// NotLocalPort leaves out the sockets at this port; 0: none.
 	NotLocalPort uint16 `json:"not_local_port"`
 	// OwnNamespace tells that nobody else's sockets are in this namespace, so that sockstat's totals are the side's.
 	OwnNamespace bool `json:"own_namespace"`
 	// Budget is the share of a processor that the sampler may take of itself, 0 to 1; with 0 it counts when it is asked.
 	Budget float64 `json:"budget"`
-	// Every is how often the states are told apart at the most; 0 is once a second.
+	// Every is how often the states are told apart at the most; 0 is once a second, and in a shared namespace as often as
+	// the budget pays for.
 	Every scenario.Duration `json:"every"`
 	// Standing are the states in which connections are meant to stay: those are not on their way any more.
 	Standing []record.State `json:"standing"`
@@ -98,7 +104,7 @@ type Prepare struct {
 	Command *command.Plan `json:"command"`
 	Groups  []client.Plan `json:"groups"`
 	Server  *server.Plan  `json:"server"`
-	// Foreign is a server that nobody here wrote, instead of Server.
+	// Foreign is a server that nobody here wrote, instead of Server, or a proxy, instead of Relay.
 	Foreign *Foreign    `json:"foreign"`
 	Relay   *relay.Plan `json:"relay"`
 	// Paired is the server's end where Client's process drives both; the server's process then only Counts.
@@ -126,20 +132,23 @@ type Program struct {
 	Args []string `json:"args"`
 }
 
-// Foreign is a line for the shell and where what it starts is to listen.
+// Foreign is a line for the shell and where what it starts is to listen. Name is the field that has it.
 type Foreign struct {
+	Name    string         `json:"name"`
 	Command string         `json:"command"`
 	Listen  netip.AddrPort `json:"listen"`
+	// Server is whom a proxy is to call, which makes the side a relay; its zero value is a server's.
+	Server netip.AddrPort `json:"server"`
 	// Root is the directory that the command has for its /; "" is the host's. Program is then how it gets there.
 	Root    string  `json:"root"`
 	Program Program `json:"program"`
 }
 
-// Learn asks what the server at To answers a request from From; Keep tells that it is not to close first.
+// Learn asks what the server at To answers from From.
 type Learn struct {
 	From netip.Addr     `json:"from"`
 	To   netip.AddrPort `json:"to"`
-	Keep bool           `json:"keep"`
+	Ask  foreign.Ask    `json:"ask"`
 }
 
 // Ready answers Prepare.
@@ -234,6 +243,8 @@ type Result struct {
 	ForeignCPU *record.CPU      `json:"foreign_cpu"`
 	Restart    *record.Restart  `json:"restart"`  // of a server that listens once more; nil on the client
 	Counters   map[string]int64 `json:"counters"` // change since Start
+	// CountersAt are the same as they stood; nil in a part.
+	CountersAt *record.CountersAt `json:"counters_at"`
 	Seen
 	// Onward is a relay's Seen of the sockets that face the server; the other one is of those that face the client.
 	Onward      *Seen `json:"onward"`

@@ -9,8 +9,11 @@ import "context"
 
 // watchOnward makes the sampler of a relay's sockets that face the server.
 func (a *agent) watchOnward(p Prepare) (err error) {
-	if a.relay != nil {
+	switch {
+	case a.relay != nil:
 		a.onward, err = newSampler(p.Onward, a.called)
+	case p.Foreign.passesOn(): // what it counts, if anything, it tells nobody
+		a.onward, err = newSampler(p.Onward, func() Progress { return Progress{Done: true} })
 	}
 	return err
 }

@@ -26,10 +26,11 @@ import (
 // net/http's client is not used: its pool gives a connection up when the machine is too busy to hand it back in time, and
 // this one cannot be opened again.
 type Remote struct {
-	side string
-	conn net.Conn
-	in   *bufio.Reader
-	lost error // why the connection is of no more use
+	side   string
+	conn   net.Conn
+	in     *bufio.Reader
+	header http.Header // sent with every request
+	lost   error       // why the connection is of no more use
 }
 
 // ErrLost is in the error of every request whose connection broke. It is the only one: the peer is gone, or is going.
@@ -42,7 +43,12 @@ func (e *CannotError) Error() string { return e.Text }
 
 // NewRemote speaks to the peer at the other end of conn. side names it in errors.
 func NewRemote(side string, conn net.Conn) *Remote {
-	return &Remote{side: side, conn: conn, in: bufio.NewReader(conn)}
+	return NewRemoteWith(side, conn, http.Header{})
+}
+
+// NewRemoteWith sends a header with every request, for a peer that wants to know who asks.
+func NewRemoteWith(side string, conn net.Conn, header http.Header) *Remote {
+	return &Remote{side: side, conn: conn, in: bufio.NewReader(conn), header: header}
 }
 
 // mostAnswer bounds an answer's size: a peer is not trusted with the conductor's memory.
@@ -97,6 +103,7 @@ func (r *Remote) exchange(ctx context.Context, name string, body []byte) (status
 	if err != nil {
 		return "", nil, err
 	}
+	req.Header = r.header.Clone()
 	req.Header.Set("Content-Type", "application/json")
 	if err := req.Write(r.conn); err != nil {
 		return "", nil, err
@@ -118,6 +125,11 @@ func ask[Out any](ctx context.Context, r *Remote, name string, in any) (Out, err
 	var out Out
 	err := r.call(ctx, name, in, &out)
 	return out, err
+}
+
+// Ask makes a request that this package does not know: a host in between may have some of its own.
+func Ask[Out any](ctx context.Context, r *Remote, name string, in any) (Out, error) {
+	return ask[Out](ctx, r, name, in)
 }
 
 // none is the answer of a request that has nothing to tell.

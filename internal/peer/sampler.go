@@ -77,12 +77,22 @@ type reply struct {
 	err      error
 }
 
+// every is how often the states are told apart at the most. In a shared namespace nothing else tells of TIME_WAIT: there it is
+// as often as the budget pays for.
+func (w *Watch) every() time.Duration {
+	if !w.OwnNamespace {
+		return cmp.Or(w.Every.Std(), totalsEvery)
+	}
+	return cmp.Or(w.Every.Std(), splitEvery)
+}
+
 func newSampler(w Watch, tallied func() Progress) (*sampler, error) {
 	s := &sampler{
 		watch: w, tallied: tallied,
-		pace: pace{budget: w.Budget, every: cmp.Or(w.Every.Std(), splitEvery)},
+		pace: pace{budget: w.Budget, every: w.every()},
 		filter: sample.Filter{
 			IPv6: w.IPv6, BothFamilies: w.BothFamilies, LocalPort: w.LocalPort, RemotePort: w.RemotePort, NotLocalPort: w.NotLocalPort,
+			Remote:     w.Remote,
 			CountsOnly: len(w.Tuples) == 0, // a server has a tuple for each connection
 			Leave:      w.Leave,
 		},

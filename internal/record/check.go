@@ -48,8 +48,13 @@ func (t *Trial) Check() error {
 		c.count("client_command.unseen", cmd.Unseen)
 	}
 	c.callCosts("call_costs", t.CallCosts)
+	c.shard(t.Shard)
+	c.merged(t.Merged)
 	return c.err()
 }
+
+// CheckID tells why a text cannot name a record, or a run; nil where it can.
+func CheckID(id string) error { return checkID(id) }
 
 // checkID holds an ID to what a file's name can be on every system.
 func checkID(id string) error {

@@ -15,9 +15,11 @@ func (c *checker) relay(r *Relay) {
 	c.oneOf("relay.close", r.Close, []string{"relay", "server"})
 	c.count("relay.pool", int64(r.Pool))
 	c.count("relay.accepted", r.Accepted)
-	c.count("relay.relayed", r.Relayed)
-	if r.Relayed > r.Accepted {
-		c.add("relay.relayed", "is %d, more than the %d that it took", r.Relayed, r.Accepted)
+	if n := r.Relayed; n != nil {
+		c.count("relay.relayed", *n)
+		if *n > r.Accepted {
+			c.add("relay.relayed", "is %d, more than the %d that it took", *n, r.Accepted)
+		}
 	}
 	// The faces share a host: what is of the host is checked with the first of them.
 	c.sideSeen("relay.client", &Side{

@@ -274,6 +274,7 @@ func normalised(t *Trial) *Trial {
 	n.Close.Contradictions = list(n.Close.Contradictions)
 	n.Warnings = normalWarnings(n.Warnings)
 	n.Relay = normalRelay(n.Relay)
+	n.Merged = normalMerged(n.Merged)
 	if n.Environment.Unmeasured == nil {
 		n.Environment.Unmeasured = map[string]string{}
 	}
@@ -288,6 +289,22 @@ func normalRelay(r *Relay) *Relay {
 	n.Addresses, n.Ports, n.Outcomes = list(n.Addresses), list(n.Ports), list(n.Outcomes)
 	n.Client.Samples, n.Server.Samples = list(n.Client.Samples), list(n.Server.Samples)
 	n.Sysctls = normalSysctls(n.Sysctls)
+	return &n
+}
+
+func normalMerged(m *Merged) *Merged {
+	if m == nil {
+		return nil
+	}
+	n := *m
+	n.Shards, n.Missing, n.LeftOut, n.Hosts = list(n.Shards), list(n.Missing), list(n.LeftOut), list(slices.Clone(n.Hosts))
+	for i := range n.Hosts {
+		h := &n.Hosts[i]
+		h.Names, h.Shards = list(h.Names), list(h.Shards)
+		if h.Environment.Unmeasured == nil {
+			h.Environment.Unmeasured = map[string]string{}
+		}
+	}
 	return &n
 }
 

@@ -56,7 +56,11 @@ type Trial struct {
 	Canaries      []Canary       `json:"canaries"`    // nil where none were called
 	CallCosts     []CallCost     `json:"call_costs"`  // where time goes, by system call; nil where it was not asked for
 	Warnings      []Warning      `json:"warnings"`    // what the figures should not be trusted for
-	Environment   Environment    `json:"environment"` // the machine
+	Environment   Environment    `json:"environment"` // the machine; of two hosts the client's
+	Hosts         *Hosts         `json:"hosts"`       // what is between two hosts of the user's, and the other one; nil elsewhere
+
+	Shard  *Shard  `json:"shard"`  // nil where this is a whole run
+	Merged *Merged `json:"merged"` // nil where this is one trial's record, and not made of several
 
 	KernelMemory *KernelMemory   `json:"kernel_memory"` // what the kernel's caches grew by; nil where it was not asked for
 	Processes    []ProcessMemory `json:"processes"`     // the memory of this program's own; nil where it was not asked for
@@ -73,12 +77,14 @@ type Failure struct {
 type Scenario struct {
 	Name      string `json:"name"`
 	Title     string `json:"title"`
-	Topology  string `json:"topology"`   // veth, loopback or host
+	Topology  string `json:"topology"`   // veth, loopback, host or hosts
 	Family    string `json:"family"`     // ipv4 or ipv6
 	CloseSide string `json:"close_side"` // client, server or both
 	Linger    string `json:"linger"`     // off, or seconds
 	// ServerCommand started a server of somebody else's; "" where the server was ours.
 	ServerCommand string `json:"server_command"`
+	// RelayCommand started a proxy of somebody else's between the two; "" where the relay was ours, or is not there.
+	RelayCommand string `json:"relay_command,omitempty"`
 	// ClientCommand was a client of somebody else's; "" where the client was ours.
 	ClientCommand string          `json:"client_command"`
 	Struck        string          `json:"struck"` // client, server or relay: the host whose trouble it is
@@ -113,13 +119,20 @@ type Sides = SidePair[Side]
 
 // Side is what was seen in one side's namespace and process.
 type Side struct {
-	PID       int        `json:"pid"` // as the host sees it, while the trial ran
+	// Absent says why nothing was measured on this side, where it is not ours; "" where it was. All else is then empty.
+	Absent string `json:"absent"`
+	PID    int    `json:"pid"` // as the host sees it, while the trial ran
+	// HostID tells the host, and its network namespace, from every other: sides that have the same one share its counters. "" in
+	// records from before it was noted.
+	HostID    string     `json:"host_id"`
 	Addresses []string   `json:"addresses"`
 	States    SideStates `json:"states"`
 	TimeWait  TimeWaits  `json:"time_wait"`
 	// Counters is the change of each counter over the trial, keyed as nstat prints them with a dot: "TcpExt.TW",
 	// "Tcp.OutRsts". Only counters that exist on this kernel are here; a counter that stood still is 0.
 	Counters map[string]int64 `json:"counters"`
+	// CountersAt are the same as they stood, of shards alone.
+	CountersAt *CountersAt `json:"counters_at"`
 	// CPU is the processor time of the side's load workers alone; Sampler that of the sampling beside it.
 	CPU     CPU `json:"cpu"`
 	Sampler CPU `json:"sampler"`

@@ -20,9 +20,10 @@ type Relay struct {
 	Ports []Tuple `json:"ports"`
 	// Outcomes are how its connections to the server ended; their side is "relay".
 	Outcomes []Outcome `json:"outcomes"`
-	// Accepted is what it took from the client, Relayed what reached the server and came back whole.
-	Accepted int64 `json:"accepted"`
-	Relayed  int64 `json:"relayed"`
+	// Accepted is what it took from the client, Relayed what reached the server and came back whole; nil where the relay is
+	// somebody else's, and nobody tells.
+	Accepted int64  `json:"accepted"`
+	Relayed  *int64 `json:"relayed"`
 }
 
 // RelayFace is one of the relay's two sides.

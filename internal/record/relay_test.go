@@ -13,7 +13,7 @@ func relayed() *Trial {
 		return RelayFace{States: SideStates{End: Counts{TimeWait: 2}}, TimeWait: TimeWaits{Peak: ptr(int64(2))}, Samples: samples}
 	}
 	t.Relay = &Relay{
-		Close: "relay", Accepted: 3, Relayed: 2,
+		Close: "relay", Accepted: 3, Relayed: new(int64(2)),
 		Client: face(Sample{AtMS: 1, TimeWait: ptr(int64(2))}), Server: face(Sample{AtMS: 1, PortsInUse: []int64{2}}),
 		Sysctls:  Sysctls{Asked: []SysctlAsked{{Key: "net.ipv4.tcp_tw_reuse", Outcome: SysctlChanged}}},
 		Ports:    []Tuple{{Source: "10.0.0.3", Destination: "10.0.0.2", Port: 80, Range: PortRange{Low: 1024, High: 2047}}},
@@ -29,8 +29,8 @@ func TestCheckRelay(t *testing.T) {
 	refuses(t, map[string]func(*Trial){
 		`relay.close is "client", not one of`:           func(t *Trial) { t.Relay.Close = "client" },
 		"relay.pool is a count":                         func(t *Trial) { t.Relay.Pool = -1 },
-		"relay.accepted is a count":                     func(t *Trial) { t.Relay.Accepted, t.Relay.Relayed = -1, -1 },
-		"relay.relayed is 4, more than the 3":           func(t *Trial) { t.Relay.Relayed = 4 },
+		"relay.accepted is a count":                     func(t *Trial) { t.Relay.Accepted, t.Relay.Relayed = -1, new(int64(-1)) },
+		"relay.relayed is 4, more than the 3":           func(t *Trial) { t.Relay.Relayed = new(int64(4)) },
 		"relay.client.states.end.TIME_WAIT is a count":  func(t *Trial) { t.Relay.Client.States.End[TimeWait] = -1 },
 		"relay.client.samples[0].ports_in_use has 1":    func(t *Trial) { t.Relay.Client.Samples[0].PortsInUse = []int64{1} },
 		"relay.client.cpu.user_seconds cannot":          func(t *Trial) { t.Relay.CPU.UserSeconds = -1 },

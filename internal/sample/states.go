@@ -19,6 +19,8 @@ type Filter struct {
 	LocalPort, RemotePort uint16
 	// NotLocalPort leaves out the sockets at this port: on a relay they are those that face the client. 0: none.
 	NotLocalPort uint16
+	// Remote takes only sockets whose peer has this address; the zero value: any.
+	Remote netip.Addr
 	// CountsOnly leaves Split.Tuples empty: a host's servers have one tuple for each connection.
 	CountsOnly bool
 	// Leave says whose sockets are not counted.

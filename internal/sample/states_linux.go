@@ -2,6 +2,7 @@ package sample
 
 import (
 	"errors"
+	"net/netip"
 
 	"twomsl/internal/linux"
 )
@@ -17,7 +18,8 @@ type States struct {
 	diag  *linux.Diag
 	into  *Split
 	leave Leave
-	not   uint16 // Filter.NotLocalPort of the look under way
+	not   uint16     // Filter.NotLocalPort of the look under way
+	only  netip.Addr // its Filter.Remote
 	// Made once: a closure for every look would be an allocation for every look.
 	visit, visitListener func(*linux.DiagRow)
 	listeners            []Listener // of the look under way
@@ -31,7 +33,8 @@ func NewStates() (*States, error) {
 	}
 	s := &States{diag: diag}
 	s.visit = func(r *linux.DiagRow) {
-		if !s.leave.out(r) && (s.not == 0 || r.SourcePort != s.not) { // the kernel's own filter knows no "not"
+		// The kernel's own filter knows no "not".
+		if !s.leave.out(r) && (s.not == 0 || r.SourcePort != s.not) && (!s.only.IsValid() || r.DestAddr().Unmap() == s.only) {
 			s.into.add(r)
 		}
 	}
@@ -51,12 +54,23 @@ func (s *States) WithoutTimeWait(f Filter, into *Split) error {
 	return s.look(f, linux.DiagAllStates&^(1<<linux.DiagTimeWait), into)
 }
 
+// Once looks a single time, for who has no sampler.
+func Once(f Filter) (*Split, error) {
+	s, err := NewStates()
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close() //nolint:errcheck // only read from
+	var split Split
+	return &split, s.Split(f, &split)
+}
+
 // Close gives the socket back.
 func (s *States) Close() error { return s.diag.Close() }
 
 func (s *States) look(f Filter, states uint32, into *Split) error {
 	timeWait := states&(1<<linux.DiagTimeWait) != 0
-	s.into, s.leave, s.not = into, f.Leave, f.NotLocalPort
+	s.into, s.leave, s.not, s.only = into, f.Leave, f.NotLocalPort, f.Remote
 	defer func() { s.into = nil }()
 	err := linux.ErrDumpInterrupted
 	for try := 0; try < interruptedTries && errors.Is(err, linux.ErrDumpInterrupted); try++ {

@@ -45,6 +45,9 @@ type Known struct {
 	Close func(Close) error
 	// Metrics are those that report/compare can get from a record.
 	Metrics []string
+	// Servers and Proxies are the names that stand for a program with a configuration of ours: @nginx.
+	// Passes are those of the proxies that hand any bytes on; the others speak HTTP.
+	Servers, Proxies, Passes []string
 	// Causes are those that report/diagnose tells apart.
 	Causes []string
 }
@@ -54,6 +57,7 @@ func (s Scenario) Check(known Known) error {
 	c := checker{s: s}
 	c.names()
 	c.place(known)
+	c.hosts()
 	c.load()
 	c.stop()
 	c.client()
@@ -84,6 +88,7 @@ func (s Scenario) Check(known Known) error {
 	c.callCosts()
 	c.paired()
 	c.cause(known)
+	c.configured(known)
 	c.ring(known)
 	return c.problems.err()
 }

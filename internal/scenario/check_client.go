@@ -42,6 +42,8 @@ const (
 // its own.
 func (s Scenario) mostClientAddresses() (most int, why string) {
 	switch {
+	case s.Topology == Hosts: // as many as the client's host is told to open from
+		return mostAddresses, ""
 	case s.Topology != Veth && s.Family == IPv6:
 		return 1, onlyOne6
 	case s.Topology == Host && !loopbackV4(s.Server.Address):
@@ -104,7 +106,7 @@ const (
 
 // fastOpen: without these bits the kernel refuses TCP_FASTOPEN_CONNECT, or takes no data in a SYN and says nothing.
 func (c *checker) fastOpen() {
-	if !c.s.Client.FastOpen.IsOn() || c.s.Topology == Host {
+	if !c.s.Client.FastOpen.IsOn() || c.s.Topology == Host || c.s.Topology == Hosts {
 		return // a host has its own value
 	}
 	switch value, said, known := c.s.fastOpenBits(ServerSide); {

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -20,13 +21,18 @@ func (c *checker) command() {
 		}
 		return
 	}
-	if strings.ContainsFunc(s.Client.Command, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
+	if notOneLine(s.Client.Command) {
 		c.add("client.command", "%q is not one line of text: put what is longer into a script", s.Client.Command)
 	}
 	c.commandPlace()
 	c.commandLoad()
 	c.commandSockets()
 	c.commandServer()
+}
+
+// notOneLine tells a command that a shell would not read as one line.
+func notOneLine(command string) bool {
+	return strings.ContainsFunc(command, func(r rune) bool { return unicode.IsControl(r) && r != '\t' })
 }
 
 // impossible adds those that are there.
@@ -113,4 +119,32 @@ func (c *checker) commandServer() {
 		{ours && sv.Workers > 0, "server.workers", "what answers HTTP has as many threads as it needs: set server.workers=0"},
 		{ours && !sv.KeepAlive.Off(), "server.keep_alive", "is the library's own where our server answers HTTP: set it to off"},
 	})
+}
+
+// configured: a command that begins with @ is a name out of a list.
+func (c *checker) configured(known Known) {
+	if known.Servers == nil {
+		return
+	}
+	c.configuration("server.command", c.s.Server.Command, known.Servers, known.Proxies, "a proxy: name it with --relay-with")
+	if r := c.s.Relay; r != nil {
+		c.configuration("relay.command", r.Command, known.Proxies, known.Servers, "no proxy: name it with --serve-with")
+		if !c.s.Theirs() && slices.Contains(known.Proxies, r.Command) && !slices.Contains(known.Passes, r.Command) {
+			c.add("relay.command", "%s speaks HTTP, and our own two speak plain: name a server with --serve-with, or a proxy that hands "+
+				"any bytes on: %s", r.Command, strings.Join(known.Passes, ", "))
+		}
+	}
+	if strings.HasPrefix(c.s.Server.Command, "@") && c.s.Server.Root != "" {
+		c.add("server.root", "%s is this host's own program with a configuration of ours: leave server.root out", c.s.Server.Command)
+	}
+}
+
+func (c *checker) configuration(field, command string, known, others []string, elsewhere string) {
+	switch {
+	case !strings.HasPrefix(command, "@") || slices.Contains(known, command):
+	case slices.Contains(others, command):
+		c.add(field, "%s is %s; here there are: %s", command, elsewhere, strings.Join(known, ", "))
+	default:
+		c.add(field, "%s", notOneOf(command, known))
+	}
 }

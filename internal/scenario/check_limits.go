@@ -42,7 +42,7 @@ func (c *checker) track() {
 	if !oneOf(c, "track.side", t.Side, NoSide, ClientSide, ServerSide, BothSides) {
 		return
 	}
-	if t.Side != NoSide && c.s.Topology == Host {
+	if t.Side != NoSide && (c.s.Topology == Host || c.s.Topology == Hosts) {
 		c.add("track.side", "%s would add a rule to this host's own packet filter: set topology=veth, or track.side=none", t.Side)
 	}
 	if t.Fill.IsOn() && t.Side == NoSide {

@@ -65,7 +65,7 @@ func TestCheckPaired(t *testing.T) {
 		},
 		{
 			"engine: a relay works with engine split alone: set engine=split",
-			with(func(s *Scenario) { s.Relay = &Relay{}; s.Relay.settle() }),
+			with(func(s *Scenario) { s.Relay = &Relay{}; s.Relay.settle(ClientSide) }),
 		},
 		{
 			"canaries.every: calls a server that waits for callers, which paired is none: set engine=split, or canaries.every=0s",

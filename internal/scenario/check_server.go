@@ -55,6 +55,8 @@ func (c *checker) listeners() {
 // mostServerAddresses is like mostClientAddresses, but what is written in server.address is one.
 func (s Scenario) mostServerAddresses() (most int, why string) {
 	switch {
+	case s.Topology == Hosts:
+		return 1, hostsOwn
 	case s.Topology != Veth && s.Family == IPv6:
 		return 1, onlyOne6
 	case s.Topology == Host && s.Server.Address != "":

@@ -61,7 +61,7 @@ func TestCheckTells(t *testing.T) {
 		{"sample.budget: 101% is not possible; allowed: 0.01% to 100%", func(s *Scenario) { s.Sample.Budget = 101 }},
 		{`title: "a\nb" is not one line of text: put what is longer into about`, func(s *Scenario) { s.Title = "a\nb" }},
 		{
-			`topology: "vteh" is not known here; did you mean veth? allowed: veth, loopback, host`,
+			`topology: "vteh" is not known here; did you mean veth? allowed: veth, loopback, host, hosts`,
 			func(s *Scenario) { s.Topology = "vteh" },
 		},
 		{`family: "ip6" is not known here; did you mean ipv6? allowed: ipv4, ipv6`, func(s *Scenario) { s.Family = "ip6" }},

@@ -94,7 +94,9 @@ var paths, defaults = func() (paths []string, defaults map[string]string) {
 // assign reads text into the leaf v. The zero value means "not said", so a zero that the default would replace in
 // silence is refused.
 func assign(path string, v reflect.Value, text string) error {
-	text = strings.TrimSpace(text)
+	if _, keeps := v.Addr().Interface().(interface{ keepsSpace() }); !keeps {
+		text = strings.TrimSpace(text)
+	}
 	switch {
 	case !utf8.ValidString(text):
 		return fmt.Errorf("%q is not UTF-8 text", text)

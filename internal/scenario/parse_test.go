@@ -59,6 +59,7 @@ server:
   workers: 3
   command: nginx -g 'daemon off;'
   root: images/nginx
+  running: on
   descriptors: 200
   keep_alive: 3s/1s/3
   heartbeat: 1s/4s
@@ -66,6 +67,11 @@ payload:
   request: 4KiB
   response: 1MiB
   protocol: http
+  preset: http/1.0
+  path: /page
+  host: www.example.org
+  send: "HELO \\x00\r\n"
+  until: match=ok \n
 close:
   side: both
   how: linger=0
@@ -89,6 +95,7 @@ relay:
   bind_address_no_port: off
   close: server
   pool: 12
+  command: haproxy -db
 stand:
   syn_sent: 1
   syn_recv: 2
@@ -137,12 +144,16 @@ func full() Scenario {
 			AcceptDelay: Duration(20 * time.Millisecond), Think: Duration(30 * time.Millisecond), Workers: 3, Descriptors: 200,
 			Command:   "nginx -g 'daemon off;'",
 			Root:      "images/nginx",
+			Running:   On,
 			KeepAlive: KeepAlive{3 * second, second, 3}, Heartbeat: Heartbeat{second, 4 * second},
 		},
-		Relay:   &Relay{8443, 2, PortRange{42000, 42999}, Off, ServerSide, 12},
-		Payload: Payload{Request: 4096, Response: 1 << 20, Protocol: HTTP},
-		Close:   Close{Side: BothSides, How: "linger=0", Linger: Linger{On: true}},
-		Link:    Link{Rate: 20_000_000, Queue: 128 << 10},
+		Relay: &Relay{8443, 2, PortRange{42000, 42999}, Off, ServerSide, 12, "haproxy -db"},
+		Payload: Payload{
+			Request: 4096, Response: 1 << 20, Protocol: HTTP, Preset: HTTP10, Path: "/page", Host: "www.example.org",
+			Send: "HELO \x00\r\n", Until: Until{Match: "ok \n"},
+		},
+		Close: Close{Side: BothSides, How: "linger=0", Linger: Linger{On: true}},
+		Link:  Link{Rate: 20_000_000, Queue: 128 << 10},
 		Stand: Stand{
 			SynSent: 1, SynRecv: 2, Established: 3, FinWait1: 4, FinWait2: 5, Closing: 6, TimeWait: 7, TimeWaitOut: 11, CloseWait: 8,
 			LastAck: 9, Listen: 10,

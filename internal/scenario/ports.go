@@ -13,7 +13,7 @@ const (
 
 // namespacePorts is the range that the client's namespace has, and whether that can be known before the run.
 func (s Scenario) namespacePorts() (PortRange, bool) {
-	if s.Topology == Host {
+	if s.Topology == Host || s.Topology == Hosts {
 		return PortRange{firstUnprivileged, lastPort}, false // whatever this host is set to, within this
 	}
 	if text, said := s.setting(ClientSide, portRangeKey); said {

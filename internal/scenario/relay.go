@@ -1,11 +1,18 @@
 package scenario
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
-// settle fills in what a relay block does not say.
-func (r *Relay) settle() {
+// settle fills in what a relay block does not say; first is the side that closes first towards the client. A proxy of somebody
+// else's hands that on, as far as anybody knows beforehand.
+func (r *Relay) settle(first Side) {
 	if r == nil {
 		return
+	}
+	if r.Command != "" && first == ServerSide {
+		fill(&r.Close, ServerSide)
 	}
 	fill(&r.Port, 8080)
 	fill(&r.Addresses, 1)
@@ -36,6 +43,33 @@ func (c *checker) relay() {
 	}
 	c.relayPorts(r)
 	c.besideRelay()
+	c.relayCommand(r)
+}
+
+// relayCommand: a proxy that nobody here wrote opens and keeps what it likes.
+func (c *checker) relayCommand(r *Relay) {
+	if r.Command == "" {
+		return
+	}
+	const own = " is our own relay's, and relay.command is somebody else's: leave it out, and say it to the command"
+	c.impossible([]impossible{
+		{notOneLine(r.Command), "relay.command", strconv.Quote(r.Command) + " is not one line of text: put what is longer into a script"},
+		{r.Pool > 0, "relay.pool", "how many connections stay open" + own},
+		{r.Addresses > 1, "relay.addresses", "from where it opens" + own},
+		{!r.LocalPortRange.Off(), "relay.local_port_range", "a range for its sockets" + own + ", or set sysctl.relay." + portRangeKey},
+		{r.BindAddressNoPort == Off, "relay.bind_address_no_port", "how it binds" + own},
+	})
+	if c.s.Server.Addresses > 1 || c.s.Server.Ports > 1 {
+		c.add("relay.command", "is told of one server: leave server.addresses and server.ports out")
+	}
+	passedOn := map[Side]Side{ClientSide: RelaySide, ServerSide: ServerSide}[c.s.Close.Side]
+	if !c.s.Theirs() && passedOn != "" && r.Close != passedOn {
+		c.add("relay.close", "%s, and a proxy of somebody else's hands on who closes first, which close.side=%s says: set relay.close=%s, "+
+			"or the other close.side", r.Close, c.s.Close.Side, passedOn)
+	}
+	if name, _ := c.s.Close.How.Split(); c.s.Close.Side == ServerSide && name != "fin" {
+		c.add("close.how", "%s cannot be asked of a proxy of somebody else's, which closes as it does: set close.how=fin", c.s.Close.How)
+	}
 }
 
 // relayPorts: the ports that the relay opens from, and what a tuple is there.

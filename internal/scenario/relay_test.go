@@ -43,6 +43,15 @@ func TestCheckRelay(t *testing.T) {
 	for set, want := range map[string]string{
 		"":                                    "",
 		"relay.close=client":                  "relay.close: ",
+		"relay.command=haproxy; relay.pool=8": "relay.pool: how many connections stay open is our own relay's",
+		"relay.command=haproxy; relay.addresses=2":                     "relay.addresses: from where it opens is our own relay's",
+		"relay.command=haproxy; relay.local_port_range=33000-34000":    "relay.local_port_range: a range for its sockets is our own relay's",
+		"relay.command=haproxy; relay.bind_address_no_port=off":        "relay.bind_address_no_port: how it binds is our own relay's",
+		"relay.command=haproxy; server.ports=2":                        "relay.command: is told of one server",
+		"relay.command=haproxy; relay.close=server":                    "relay.close: server, and a proxy of somebody else's hands on who closes first",
+		"relay.command=haproxy; close.side=server; close.how=linger=0": "close.how: linger=0 cannot be asked of a proxy",
+
+		"relay.command=a\nb":                  `relay.command: "a\nb" is not one line of text`,
 		"relay.port=70000":                    "relay.port: 70000 is not possible",
 		"relay.port=40000":                    "relay.port: 40000 lies within the range that the relay opens from, 32768-60999",
 		"relay.addresses=1001":                "relay.addresses: 1001 is not possible; allowed: 1 to 1000",

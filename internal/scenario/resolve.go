@@ -1,7 +1,9 @@
 package scenario
 
 import (
+	"fmt"
 	"maps"
+	"net/netip"
 	"time"
 )
 
@@ -42,17 +44,17 @@ func (s Scenario) Resolve() Scenario {
 	fill(&s.Server.ReusePort, On)
 	fill(&s.Payload.Request, defaultRequest)
 	fill(&s.Payload.Response, 64)
-	fill(&s.Payload.Protocol, protocolOf(s.Server.Command+s.Client.Command))
+	s.Payload.settle(s.Theirs() || s.Client.Command != "")
 	fill(&s.Track.Side, NoSide)
 	fill(&s.Track.Fill, Off)
 	fill(&s.Sample.Budget, defaultBudget)
 	fill(&s.Measure.CallCosts, Off)
-	fill(&s.Sample.Split, defaultSplit)
+	fill(&s.Sample.Split, DefaultSplit)
 	fill(&s.Judge.Primary, primaryOf(s.Load.Rate))
-	fill(&s.Struck, struckOf(s.Client.Command))
-	s.Relay.settle()
+	fill(&s.Struck, s.struckOf())
+	s.Close.settle(s.Payload.First())
+	s.Relay.settle(s.Close.Side)
 	fill(&s.Canaries.Timeout, 2*second)
-	s.Close.settle()
 	if s.Link.Rate != 0 {
 		fill(&s.Link.Queue, defaultQueue)
 	}
@@ -63,21 +65,33 @@ func (s Scenario) Resolve() Scenario {
 	return s
 }
 
-// protocolOf is what a program of somebody else's most likely speaks.
-func protocolOf(command string) Protocol {
-	if command != "" {
-		return HTTP
-	}
-	return Plain
-}
-
-// struckOf is whose trouble it is: a client that is given by its command is what is tried.
-func struckOf(command string) Side {
-	if command != "" {
+// struckOf is whose trouble it is: a client that is given by its command is what is tried, and a server that runs elsewhere is
+// not looked at.
+func (s *Scenario) struckOf() Side {
+	if s.Client.Command != "" || s.Server.Running.IsOn() {
 		return ClientSide
 	}
 	return ServerSide
 }
+
+// Target is where a server that runs already listens.
+func (s *Scenario) Target() (netip.AddrPort, error) {
+	at := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	if s.Family == IPv6 {
+		at = netip.IPv6Loopback()
+	}
+	if s.Server.Address != "" {
+		a, err := netip.ParseAddr(s.Server.Address)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("server.address: %w", err)
+		}
+		at = a
+	}
+	return netip.AddrPortFrom(at, uint16(s.Server.Port)), nil
+}
+
+// Theirs tells that the server is somebody else's.
+func (s *Scenario) Theirs() bool { return s.Server.Command != "" || s.Server.Running.IsOn() }
 
 // primaryOf are the metrics that decide where the scenario names none: as fast as it goes, speed is what counts.
 func primaryOf(r Rate) List {
@@ -87,8 +101,9 @@ func primaryOf(r Rate) List {
 	return "failed,first_exhaustion_seconds,rate_that_lasts"
 }
 
-// settle makes How and Linger say the same where only one of them was said, and finds the side that How leaves.
-func (c *Close) settle() {
+// settle makes How and Linger say the same where only one of them was said, and finds the side that How leaves; first is the
+// one that closes first by what is said, "" where that leaves it open.
+func (c *Close) settle(first Side) {
 	switch {
 	case c.How == "" && c.Linger.On:
 		c.How = How("linger=" + c.Linger.String())
@@ -100,6 +115,7 @@ func (c *Close) settle() {
 	if name, _ := c.How.Split(); name == simultaneous || name == never {
 		fill(&c.Side, BothSides)
 	}
+	fill(&c.Side, first)
 	fill(&c.Side, ClientSide)
 }
 

@@ -16,11 +16,13 @@ type Sample struct {
 	Split Duration `yaml:"split" json:"split"`
 }
 
+// DefaultSplit is Sample.Split where nobody says.
+const DefaultSplit = second
+
 const (
 	defaultBudget = Percent(1)
 	leastBudget   = Percent(0.01)
 	mostBudget    = Percent(100)
-	defaultSplit  = second
 	leastSplit    = second / 10
 )
 

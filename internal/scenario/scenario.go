@@ -44,10 +44,11 @@ const (
 	Veth     Topology = "veth"     // two private network namespaces joined by a veth link
 	Loopback Topology = "loopback" // one private network namespace with its own lo
 	Host     Topology = "host"     // this host's own network
+	Hosts    Topology = "hosts"    // this host's and another's: the client here, a paired server there
 )
 
 // Topologies lists what Topology may be.
-var Topologies = []Topology{Veth, Loopback, Host}
+var Topologies = []Topology{Veth, Loopback, Host, Hosts}
 
 // Family is the address family of the pair.
 type Family string
@@ -157,6 +158,9 @@ type Server struct {
 	// Root is a directory that Command has for its /: a root file system, or an image that was unpacked. What Command writes
 	// there goes to memory.
 	Root string `yaml:"root" json:"root"`
+	// Running tells that somebody else's server listens at Address and Port already, in topology host: none is started, and
+	// what stands there is not looked at.
+	Running Switch `yaml:"running" json:"running"`
 	// KeepAlive is set on the listeners, and what accept() gives has it from there.
 	KeepAlive KeepAlive `yaml:"keep_alive" json:"keep_alive"`
 	// Heartbeat is the server's application's own, on connections that both sides keep.
@@ -176,15 +180,26 @@ type Relay struct {
 	Close Side `yaml:"close" json:"close"`
 	// Pool is how many connections to the server stay open for the next client, at most; 0 opens one for each client.
 	Pool int `yaml:"pool" json:"pool"`
+	// Command starts a proxy that nobody here wrote in place of ours: a line for the shell, run on the relay's host, which
+	// listens at TWOMSL_ADDRESS and TWOMSL_PORT and finds the server in TWOMSL_SERVER_ADDRESS and TWOMSL_SERVER_PORT.
+	Command string `yaml:"command" json:"command"`
 }
 
 // Payload is the one request and the one response of a connection.
 type Payload struct {
 	Request  Size `yaml:"request" json:"request"`
 	Response Size `yaml:"response" json:"response"`
-	// Protocol is what the bytes are: plain, ours by their number, or http, as servers and clients of others understand it: our
-	// client says a GET, our server answers whatever is asked.
+	// Protocol is what the bytes are: plain, ours by their number; http, as servers and clients of others understand it: our
+	// client says a GET, our server answers whatever is asked; or raw: Send and Until.
 	Protocol Protocol `yaml:"protocol" json:"protocol"`
+	// Preset is how HTTP asks, Path for what ("" is /) and Host of whom ("" is the server's address and port).
+	Preset Preset `yaml:"preset" json:"preset"`
+	Path   string `yaml:"path" json:"path"`
+	Host   string `yaml:"host" json:"host"`
+	// Send is what each request says to a server of somebody else's, Until where its answer ends. With nothing to send the
+	// server speaks first.
+	Send  Text  `yaml:"send" json:"send"`
+	Until Until `yaml:"until" json:"until"`
 }
 
 // Protocol is what client and server say to each other.
@@ -194,6 +209,7 @@ type Protocol string
 const (
 	Plain Protocol = "plain"
 	HTTP  Protocol = "http"
+	Raw   Protocol = "raw"
 )
 
 // Close is how connections are taken down.

@@ -13,6 +13,8 @@ import (
 type Schedule struct {
 	// step/per is the time between two starts in nanoseconds, in lowest terms.
 	step, per uint64
+	// Its n-th connection is number first + n x (1+skip) of the load that the rate is of.
+	first, skip int64
 }
 
 // most keeps a denominator, taken in nanoseconds, within 64 bits.
@@ -29,13 +31,28 @@ func NewSchedule(r Rate) Schedule {
 	return Schedule{step: step / g, per: n / g}
 }
 
+// Of gives the schedule of every stride-th connection from number first on: each starts when it does in the whole load.
+func (s Schedule) Of(first, stride int64) Schedule {
+	s.first, s.skip = max(0, first), max(1, stride)-1
+	return s
+}
+
+// number is the n-th connection's in the whole load; it stops at what a number can hold.
+func (s Schedule) number(n int64) uint64 {
+	hi, lo := bits.Mul64(uint64(n), uint64(s.skip)+1)
+	if sum := lo + uint64(s.first); hi == 0 && sum >= lo && sum <= math.MaxInt64 {
+		return sum
+	}
+	return math.MaxInt64
+}
+
 // At is the intended start of the n-th connection, counted from 0, since the load began: n/rate rounded down to a
 // nanosecond. It stops growing at the longest time that a Duration can hold.
 func (s Schedule) At(n int64) time.Duration {
-	if s.per == 0 || n <= 0 {
+	if s.per == 0 || n < 0 {
 		return 0
 	}
-	hi, lo := bits.Mul64(uint64(n), s.step)
+	hi, lo := bits.Mul64(s.number(n), s.step)
 	if hi >= s.per {
 		return math.MaxInt64
 	}
@@ -61,7 +78,11 @@ func (s Schedule) Due(elapsed time.Duration) int64 {
 	if rest > 0 && q < math.MaxInt64 {
 		q++
 	}
-	return int64(min(q, math.MaxInt64))
+	whole := int64(min(q, math.MaxInt64))
+	if whole <= s.first || whole == math.MaxInt64 || s.skip == 0 {
+		return max(0, whole-s.first)
+	}
+	return (whole-s.first-1)/(s.skip+1) + 1
 }
 
 // fraction finds the n/d that was meant by the number r: 333.333 as 333333/1000 and 100 a minute as 5/3, though neither

@@ -22,7 +22,7 @@ type value interface {
 func newValues() []value {
 	return []value{
 		new(Rate), new(Duration), new(Size), new(PortRange), new(Linger), new(Switch), new(Bandwidth), new(Bind),
-		new(KeepAlive), new(Heartbeat), new(Percent),
+		new(KeepAlive), new(Heartbeat), new(Percent), new(Text), new(Until),
 	}
 }
 
@@ -80,6 +80,15 @@ func TestValuesRead(t *testing.T) {
 		{"1s/5s", new(KeepAlive), KeepAlive{Idle: second, Interval: 5 * second}},
 		{" 1m / 5s / 127 ", new(KeepAlive), KeepAlive{60 * second, 5 * second, 127}},
 		{"1m0s/5s/3", new(KeepAlive), KeepAlive{60 * second, 5 * second, 3}},
+		{`GET / HTTP/1.0\r\n\r\n`, new(Text), Text("GET / HTTP/1.0\r\n\r\n")},
+		{"as it stands\r\n ", new(Text), Text("as it stands\r\n ")},
+		{`\x00\xff\0\101\u00e9\t\\"\"`, new(Text), Text("\x00\xff\x00A\u00e9\t\\\"\"")},
+		{"", new(Until), Until{}},
+		{"eof", new(Until), Until{EOF: true}},
+		{"bytes=120", new(Until), Until{Bytes: 120}},
+		{"bytes=4KiB", new(Until), Until{Bytes: 4096}},
+		{`match=</html>\n`, new(Until), Until{Match: "</html>\n"}},
+		{"match=a=b ", new(Until), Until{Match: "a=b "}},
 		{"32767s/32767s/1", new(KeepAlive), KeepAlive{32767 * second, 32767 * second, 1}},
 	}
 	for _, tt := range tests {
@@ -99,6 +108,8 @@ func TestValuesRefuse(t *testing.T) {
 		{func() value { return new(Rate) }, []string{
 			"300", "300/h", "0/s", "-1/s", "nan/s", "inf/s", "1e-323/m", "fast",
 		}},
+		{func() value { return new(Text) }, []string{`\`, `\q`, `\x1`, `a\`, `\400`}},
+		{func() value { return new(Until) }, []string{"eof=1", "bytes=0", "bytes=-1", "bytes=", "bytes=much", "match=", `match=\q`, "end", "=", "EOF"}},
 		{func() value { return new(Percent) }, []string{"-1%", "nan", "inf%", "1e999", "little", "1%%", "%"}},
 		{func() value { return new(Duration) }, []string{"10", "10 seconds", ""}},
 		{func() value { return new(Size) }, []string{

@@ -367,3 +367,25 @@ func (h Host) putBackOne(s journaled, force bool) (now string, done bool, left L
 	}
 	return now, false, left
 }
+
+// Lent is what a side's record says of settings that were lent: what became of the recipe's own, and what changed of all.
+func Lent(asked []record.SysctlAsked, recipe []Setting) (out record.Sysctls) {
+	recipe = Settings(recipe)
+	for _, q := range asked {
+		switch ofRecipe := slices.ContainsFunc(recipe, func(s Setting) bool { return s.Key == q.Key }); {
+		case ofRecipe:
+			out.Asked = append(out.Asked, q)
+		case q.Reason != "":
+			out.Refused = append(out.Refused, record.SysctlRefusal{Key: q.Key, Asked: q.Asked, Reason: q.Reason})
+		}
+		if q.Value == nil || q.Before == nil || *q.Value == *q.Before {
+			continue
+		}
+		c := record.SysctlChange{Key: q.Key, Default: *q.Before, Asked: *q.Value, Value: *q.Value}
+		if q.Reason != "" {
+			c.Asked = q.Asked
+		}
+		out.Changed = append(out.Changed, c)
+	}
+	return out
+}

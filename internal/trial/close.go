@@ -92,9 +92,15 @@ func (r *run) notJudged(t *record.Trial) string {
 	switch {
 	case t.Status != record.Complete:
 		return "the trial is " + string(t.Status)
+	case r.spoken != "":
+		return "the clients are not ours, and what they did is not known"
 	case r.relay != nil:
 		return "client and server meet at a relay, where each connection ends for itself"
-	case t.Scenario.Topology != string(scenario.Veth):
+	case r.overHosts() && !(r.ownCounters(r.client) && r.ownCounters(r.server)):
+		return "the hosts had connections of others, and counters do not tell whose are whose"
+	case r.toTarget():
+		return targetNotJudged
+	case t.Scenario.Topology != string(scenario.Veth) && !r.overHosts():
 		return "both sides share one namespace, and so its counters"
 	case r.scenario.Load.HalfOpen > 0:
 		return "connections that are half open stand beside the load"

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"twomsl/internal/lab"
-	"twomsl/internal/linux"
 	"twomsl/internal/peer"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
@@ -82,10 +81,10 @@ func (r *run) await(soft context.Context, d time.Duration) {
 // begin starts the sides, all at one moment from now.
 func (r *run) begin(sides ...*side) {
 	r.baseline()
-	r.epoch = linux.Nano() + int64(headStart)
+	r.epoch = r.firstStart()
 	for _, s := range sides {
 		if err := r.ask(s, func(ctx context.Context) error {
-			return s.remote.Start(ctx, peer.Start{Epoch: r.epoch})
+			return s.remote.Start(ctx, peer.Start{Epoch: r.startOf(s)})
 		}); err != nil {
 			return
 		}
@@ -282,6 +281,7 @@ func (r *run) finish() {
 		})
 	}
 	r.partEnds()
+	r.partHosts()
 }
 
 // ask makes one request to a peer that still answers and takes note of its failure.
@@ -307,6 +307,10 @@ func (r *run) ask(s *side, request func(context.Context) error) error {
 func (r *run) broke(s *side, err error) {
 	if r.failure != nil {
 		return // what follows from the first failure is no news
+	}
+	if s.far {
+		r.fail(s.name, r.goneFar(err))
+		return
 	}
 	if e, ended := r.whoEnded(err); ended {
 		r.died(e)

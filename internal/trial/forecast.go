@@ -144,7 +144,7 @@ func (r *run) takenByTimeWait(set map[string]string) life {
 		return r.life
 	case s.Client.Bind.Mode == scenario.BindPorts && rebinds(s.Client):
 		return life{how: "connect() takes the TIME_WAIT of a port that bind() named over at once, whatever tcp_tw_reuse says"}
-	case s.Client.Bind.Mode == scenario.BindPorts || reuse != "1" && !(reuse == "2" && s.Topology != scenario.Veth):
+	case s.Client.Bind.Mode == scenario.BindPorts || reuse != "1" && !(reuse == "2" && r.onLoopback()):
 		return r.life
 	}
 	delay := time.Second

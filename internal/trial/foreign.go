@@ -22,11 +22,11 @@ import (
 // (tcp_v4_syn_recv_sock, tcp_conn_request).
 const foreignAtOnce = 4
 
-func (r *run) foreign() bool { return r.scenario.Server.Command != "" }
+func (r *run) foreign() bool { return r.scenario.Theirs() }
 
 func (r *run) foreignServer() *peer.Foreign {
 	return &peer.Foreign{
-		Command: r.scenario.Server.Command, Listen: r.destinations[0], Root: r.scenario.Server.Root,
+		Name: "server.command", Command: r.scenario.Server.Command, Listen: r.destinations[0], Root: r.scenario.Server.Root,
 		Program: peer.Program{Path: r.opt.Program.Path, Args: r.opt.Program.Root},
 	}
 }
@@ -40,22 +40,60 @@ func wholePath(root string) (string, error) {
 }
 
 // learn fills in what a connection says and hears.
-func (r *run) learn(plan *client.Plan, keep bool) error {
-	e, err := r.exchange(keep)
+func (r *run) learn(plan *client.Plan) error {
+	e, err := r.exchange(r.asks(r.scenario.Close.Side == clientSide))
 	if err != nil {
 		return err
 	}
-	plan.Say, plan.Response = e.Request, scenario.Size(e.Response)
+	r.saysTo(plan, &e)
 	return nil
 }
 
+// asks is what the scenario has said to the server; keep tells that HTTP is to keep the connection.
+func (r *run) asks(keep bool) foreign.Ask {
+	p := &r.scenario.Payload
+	if p.Protocol == scenario.Raw {
+		return foreign.Ask{Raw: &foreign.Raw{
+			Request: []byte(p.Send), EOF: p.Until.EOF, Bytes: int64(p.Until.Bytes), Match: []byte(p.Until.Match),
+		}}
+	}
+	page := foreign.Page{Version: "1.1", Path: p.Path, Host: p.Host, Keep: keep}
+	if p.Preset == scenario.HTTP10 {
+		page.Version = "1.0"
+	}
+	return foreign.Ask{HTTP: &page}
+}
+
+// saysTo has the client's connections say and hear it.
+func (r *run) saysTo(plan *client.Plan, e *foreign.Exchange) {
+	plan.Say, plan.Response, plan.Begins = e.Request, scenario.Size(e.Response), e.Begins
+	if plan.Say == nil {
+		plan.Say = []byte{} // nothing, and the server's own words all the same
+	}
+	if e.Open {
+		plan.Match = []byte(r.scenario.Payload.Until.Match)
+		plan.EOF = len(plan.Match) == 0
+	}
+}
+
 // exchange asks from the client's first address, for which nothing is ever held back.
-func (r *run) exchange(keep bool) (foreign.Exchange, error) {
-	e, err := r.client.remote.Learn(r.hard, peer.Learn{From: r.sources[0], To: r.destinations[0], Keep: keep})
+func (r *run) exchange(ask foreign.Ask) (foreign.Exchange, error) {
+	e, err := r.client.remote.Learn(r.hard, peer.Learn{From: r.sources[0], To: r.destinations[0], Ask: ask})
 	if err != nil {
-		return e, fmt.Errorf("server.command: %w", err)
+		return e, fmt.Errorf("%s: %w", r.asked(), err)
 	}
 	return e, nil
+}
+
+// asked names what the client speaks with by the field that says so.
+func (r *run) asked() string {
+	switch {
+	case r.proxied():
+		return "relay.command"
+	case r.scenario.Server.Running.IsOn():
+		return "--target"
+	}
+	return "server.command"
 }
 
 // learnForGroups does so for the groups that the client opens: where the server is to close first, they ask it to.
@@ -70,7 +108,7 @@ func (r *run) learnForGroups(plans []client.Plan) error {
 			way = 1
 		}
 		if known[way] == nil {
-			e, err := r.exchange(way == 1)
+			e, err := r.exchange(r.asks(way == 1))
 			switch {
 			case err != nil && way == 1: // a server that never keeps a connection waits for the rest of a request all the same
 				e = foreign.Half(r.destinations[0])
@@ -79,7 +117,7 @@ func (r *run) learnForGroups(plans []client.Plan) error {
 			}
 			known[way] = &e
 		}
-		plans[g.number].Say, plans[g.number].Response = known[way].Request, scenario.Size(known[way].Response)
+		r.saysTo(&plans[g.number], known[way])
 	}
 	return nil
 }

@@ -37,6 +37,8 @@ func (r *run) judge(t *record.Trial) {
 	for _, w := range []func(*record.Trial) *record.Warning{
 		r.goalNotReached, r.rangeNotFilled, r.loopbackReuse, r.bucketOverflow, r.vanished, r.scheduleLate, r.stolen,
 		r.otherLife, r.hostSettings, r.oddRange, r.fastOpenUnused, r.standNotReached, r.notRenewed, r.tableNotFilled, r.notFoundInTime,
+		r.notQuiet, r.notFresh, r.notAlone, r.clocksApart, r.askedToClose, r.foundStanding,
+		r.startedLate,
 	} {
 		if found := w(t); found != nil {
 			r.warn(*found)
@@ -87,7 +89,7 @@ func (r *run) rangeNotFilled(t *record.Trial) *record.Warning {
 }
 
 func (r *run) loopbackReuse(t *record.Trial) *record.Warning {
-	if t.Scenario.Topology == string(scenario.Veth) || t.Scenario.CloseSide == string(scenario.ServerSide) || r.scenario.Kept() ||
+	if !r.onLoopback() || t.Scenario.CloseSide == string(scenario.ServerSide) || r.scenario.Kept() ||
 		t.Sides.Client.Sysctls.Effective["net.ipv4.tcp_tw_reuse"] != "2" {
 		return nil
 	}
@@ -172,7 +174,7 @@ func (r *run) stolen(t *record.Trial) *record.Warning {
 func (r *run) hostSettings(t *record.Trial) *record.Warning {
 	c, v := &t.Sides.Client.Sysctls, &t.Sides.Server.Sysctls
 	// What a recipe could not have is told with the recipe.
-	if t.Scenario.Topology != string(scenario.Host) ||
+	if t.Scenario.Topology != string(scenario.Host) && !r.overHosts() ||
 		len(c.Refused)+len(v.Refused) == len(refusals(c.Asked))+len(refusals(v.Asked)) {
 		return nil
 	}

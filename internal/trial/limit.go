@@ -24,7 +24,7 @@ const (
 // limitedBy tells the generator's limit from the kernel's: by what the workers' processor time went to.
 func (r *run) limitedBy(t *record.Trial) (who, why string) {
 	length := t.Phases.LoadSeconds
-	if r.commanded() {
+	if r.commanded() || r.spoken != "" {
 		return "", "" // how fast it would be is its own affair
 	}
 	if t.Status != record.Complete || length <= 0 || !r.scenario.Stand.Off() || r.scenario.Kept() || r.scenario.Load.Stop.TimeWait != nil {

@@ -25,14 +25,26 @@ import (
 
 // pair brings both sides to the point where the load can start.
 func (r *run) pair() error {
+	var err error
+	if r.strategy, err = teardown.For(r.scenario.Close); err != nil {
+		return err
+	}
+	if r.overHosts() {
+		if err := r.pairHosts(); err != nil {
+			return err
+		}
+		return r.makeReady(r.sources, nil)
+	}
+	if r.toTarget() {
+		if err := r.aim(); err != nil {
+			return err
+		}
+		return r.makeReady(r.sources, nil)
+	}
 	r.client = &side{name: "client", remote: peer.NewRemote("client", r.lab.Client.Control), lab: &r.lab.Client}
 	r.server = &side{name: "server", remote: peer.NewRemote("server", r.lab.Server.Control), lab: &r.lab.Server}
 	if r.scenario.Relay != nil {
 		return r.relayed()
-	}
-	var err error
-	if r.strategy, err = teardown.For(r.scenario.Close); err != nil {
-		return err
 	}
 	clients, servers, err := r.addresses()
 	if err != nil {
@@ -44,6 +56,11 @@ func (r *run) pair() error {
 	if err := both.Wait(); err != nil {
 		return err
 	}
+	return r.makeReady(addrs(clients), addrs(servers))
+}
+
+// makeReady has both sides, which know who they are, set up what the load takes.
+func (r *run) makeReady(clients, servers []netip.Addr) (err error) {
 	if err := r.writeSettings(); err != nil {
 		return err
 	}
@@ -65,7 +82,7 @@ func (r *run) pair() error {
 	if err := r.shareOut(); err != nil {
 		return err
 	}
-	r.layOutTuples(r.splitSources(addrs(clients)), addrs(servers))
+	r.layOutTuples(r.splitSources(clients), servers)
 	r.chooseSpread()
 	if err := r.chooseWay(); err != nil {
 		return err
@@ -77,7 +94,7 @@ func (r *run) pair() error {
 		return err
 	}
 	if !r.scenario.Stand.Off() {
-		return r.prepareStand(addrs(clients), addrs(servers))
+		return r.prepareStand(clients, servers)
 	}
 	if err := errors.Join(r.holdFINs(), r.holdLastACKs()); err != nil {
 		return err
@@ -94,6 +111,10 @@ func (r *run) pair() error {
 // layOutTuples lists the addresses of either side and every (source, destination, port), in the order of client.Plan.
 func (r *run) layOutTuples(clients, servers []netip.Addr) {
 	s := &r.scenario.Server
+	if r.overHosts() || r.toTarget() { // it is known where
+		r.layOut(clients, r.destinations)
+		return
+	}
 	var destinations []netip.AddrPort
 	for _, a := range servers {
 		for n := range s.Ports {
@@ -128,7 +149,7 @@ func (r *run) holdFINs() error {
 // addresses gives the client's and the server's, for the topology.
 func (r *run) addresses() (clients, servers []netip.Prefix, err error) {
 	s := &r.scenario
-	n := s.Client.Addresses
+	n := r.clientAddresses()
 	if !s.Stand.Off() {
 		n += standAddresses
 	}
@@ -137,6 +158,7 @@ func (r *run) addresses() (clients, servers []netip.Prefix, err error) {
 	}
 	more := r.canaryAddresses()
 	clients, servers = lab.Addresses(s.Topology, s.Family, n+more, s.Server.Addresses+more)
+	clients = r.shardSources(clients)
 	if s.Topology == scenario.Host && s.Server.Address != "" {
 		a, err := netip.ParseAddr(s.Server.Address)
 		if err != nil {
@@ -277,6 +299,9 @@ func (r *run) length() scenario.Duration {
 const mostMetered = 1 << 16
 
 func (r *run) prepareServer() (err error) {
+	if r.server.absent != "" {
+		return nil
+	}
 	if r.paired() {
 		r.server.ready, err = r.server.remote.Prepare(r.hard, peer.Prepare{Counts: true, Watch: r.watch(serverSide)})
 		return err
@@ -349,7 +374,7 @@ func (r *run) prepareClient() (err error) {
 		plan.Until += r.scenario.Load.Hold
 	}
 	if r.foreign() {
-		if err := r.learn(&plan, r.scenario.Close.Side == clientSide); err != nil {
+		if err := r.learn(&plan); err != nil {
 			return err
 		}
 	}
@@ -362,7 +387,7 @@ func (r *run) prepareClient() (err error) {
 
 func (r *run) clientPlan() client.Plan {
 	s := &r.scenario
-	return client.Plan{
+	p := client.Plan{
 		Engine: s.Engine, IO: r.way.io, CallCosts: s.Measure.CallCosts.IsOn(), Sources: r.sources, Destinations: r.destinations, Socket: client.SocketOf(s.Client),
 		Rate: s.Load.Rate, Concurrency: s.Load.Concurrency, Workers: r.clientWorkers(),
 		Until: s.Load.Stop.After, Timeout: s.Client.Timeout,
@@ -371,6 +396,8 @@ func (r *run) clientPlan() client.Plan {
 		Steps: r.strategy.Client, LeavesTimeWait: teardown.Leaves(r.strategy.Expect.Client), Meter: r.meter(),
 		CPUs: r.opt.CPUs.Client, Spread: r.cpus, Answers: !s.Server.Heartbeat.Off(),
 	}
+	r.numbered(&p)
+	return p
 }
 
 // The sides as they are told apart here.
@@ -404,11 +431,19 @@ func (r *run) watch(of scenario.Side) peer.Watch {
 		w.Standing = append(w.Standing, record.Established)
 	}
 	port := uint16(r.scenario.Server.Port)
+	if r.overHosts() {
+		port = r.destinations[0].Port()
+		if w.Every == scenario.DefaultSplit {
+			w.Every = 0
+		}
+	}
 	switch {
 	case r.scenario.Server.Ports > 1 && w.OwnNamespace: // no single port names them, and nobody else is there
 	case w.Mixed: // whatever a command opens is the client's
 	case of == clientSide:
-		w.RemotePort = port
+		if w.RemotePort = port; r.overHosts() || r.toTarget() {
+			w.Remote = r.destinations[0].Addr()
+		}
 	default:
 		w.LocalPort = port
 	}

@@ -72,6 +72,8 @@ func (r *run) writeSettings() error {
 		write = r.writeHost
 	case scenario.Loopback:
 		write = r.writeShared
+	case scenario.Hosts:
+		write = r.writeHosts
 	}
 	if err := write(); err != nil {
 		return err
@@ -168,7 +170,9 @@ func (r *run) writeHost() (err error) {
 	}{{r.client, r.scenario.Sysctl.Client}, {r.server, r.scenario.Sysctl.Server}} {
 		settings, _ := r.settings(s.side, s.own)
 		settings = slices.DeleteFunc(settings, func(w sysctl.Setting) bool { return slices.Contains(has, w.Key) })
-		s.sysctls.Changed, s.sysctls.Refused = changed, differing(settings, s.hello.Defaults)
+		if s.absent == "" {
+			s.sysctls.Changed, s.sysctls.Refused = changed, differing(settings, s.hello.Defaults)
+		}
 	}
 	return nil
 }

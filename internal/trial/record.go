@@ -36,6 +36,9 @@ func (r *run) record() (*record.Trial, error) {
 		Phases:   record.Phases{LoadSeconds: r.loadSeconds, HoldSeconds: r.holdSeconds, StoppedBy: r.stoppedBy},
 		Outcomes: []record.Outcome{}, Ports: []record.Tuple{}, Warnings: []record.Warning{},
 	}
+	if t.Shard, err = r.shardRecord(); err != nil {
+		return nil, err
+	}
 	r.takeOutCanaries()
 	t.Canaries = r.canaries.seen
 	t.Sides.Client, t.Sides.Server = r.side(r.client), r.side(r.server)
@@ -46,7 +49,7 @@ func (r *run) record() (*record.Trial, error) {
 	}
 	t.Ledger = record.Ledger{Client: r.ledger(r.client), Server: r.serversPair().ledger(r.server)}
 	t.Relay = r.relayRecord()
-	t.Environment = r.environment()
+	t.Environment, t.Hosts = r.environment(), r.hostsRecord()
 	t.Close, t.Stand, t.Restart = r.close(t), r.standRecord(), r.restart()
 	t.Kept, t.ClientCommand = r.keptRecord(), r.commandRecord()
 	if t.CallCosts, err = r.callCosts(); err != nil {
@@ -69,6 +72,9 @@ func Describe(s scenario.Scenario) (record.Scenario, error) {
 		Name: s.Name, Title: s.Title, Topology: string(s.Topology), Family: string(s.Family),
 		CloseSide: string(s.Close.Side), Linger: s.Close.Linger.String(), Spec: spec,
 		Struck: string(s.Struck), ServerCommand: s.Server.Command, ClientCommand: s.Client.Command,
+	}
+	if s.Relay != nil {
+		out.RelayCommand = s.Relay.Command
 	}
 	if g := s.Load.Stop.TimeWait; g != nil {
 		out.Goal = &record.Goal{Side: string(g.Side), TimeWait: g.Count}
@@ -95,7 +101,7 @@ func (r *run) status() record.Status {
 
 func (r *run) side(s *side) record.Side {
 	out := record.Side{
-		PID: s.hello.PID, Addresses: s.addresses, Sysctls: s.sysctls, Samples: s.samples,
+		Absent: s.absent, PID: s.hello.PID, HostID: s.hello.Host, Addresses: s.addresses, Sysctls: s.sysctls, Samples: s.samples,
 	}
 	out.Sysctls.Effective = s.ready.Effective
 	if out.Samples == nil {
@@ -113,6 +119,9 @@ func (r *run) side(s *side) record.Side {
 	out.States = record.SideStates{Peak: everyState(res.Peak), End: everyState(res.End)}
 	out.Counters, out.Sampler, out.Sampling = res.Counters, res.Sampler, &res.Sampling
 	out.Memory = r.sideMemory(s)
+	if r.opt.Shard != nil {
+		out.CountersAt = res.CountersAt
+	}
 	if res.LongestLeftMS > 0 {
 		l := float64(res.LongestLeftMS) / 1e3
 		out.TimeWait.LifetimeSeconds = &l
@@ -205,6 +214,9 @@ func plateauOf(samples []record.Sample, loadMS float64) *int64 {
 // connections fills in what the client counted, or what it last told where it died.
 func (r *run) connections(t *record.Trial) {
 	p := r.client.progress
+	if r.client.absent != "" || r.spoken != "" { // what came to the server is all that is known
+		p = r.server.progress
+	}
 	t.Connections = record.Connections{Attempted: p.Opened, OK: p.OK, Failed: p.Failed, Unfinished: p.InFlight()}
 	if !r.scenario.Stand.Off() {
 		p := r.groupsOpened()
@@ -301,6 +313,9 @@ func (r *run) bytes(t *record.Trial) error {
 	if c == nil || s == nil || r.relay != nil || r.commanded() { // with a relay each of them speaks with that
 		return nil
 	}
+	if r.strangers(c, s) {
+		return nil
+	}
 	t.Bytes.ToServer = direction(c.Written, s.Read)
 	t.Bytes.ToClient = direction(s.Written, c.Read)
 	lost := t.Bytes.ToServer.Lost + t.Bytes.ToClient.Lost
@@ -318,6 +333,12 @@ func (r *run) bytes(t *record.Trial) error {
 	return nil
 }
 
+// strangers tells that others than the client spoke with the server, at a port that is not a lab's: their bytes are among what it
+// read and wrote.
+func (r *run) strangers(c *client.Result, s *server.Result) bool {
+	return r.scenario.Topology != scenario.Veth && (s.Progress.Opened > c.Progress.Opened || s.Read > c.Written || c.Read > s.Written)
+}
+
 func direction(written, read int64) *record.Direction {
 	return &record.Direction{Written: written, Read: read, Lost: written - read}
 }
@@ -326,7 +347,7 @@ func direction(written, read int64) *record.Direction {
 // no account.
 func (r *run) ledger(s *side) (l record.LedgerSide) {
 	res := s.result
-	if res == nil || r.scenario.Topology != scenario.Veth {
+	if res == nil || !r.ownCounters(s) {
 		return l
 	}
 	entered := res.Counters["TcpExt.TW"] + res.Counters["TcpExt.TWKilled"]
@@ -334,7 +355,7 @@ func (r *run) ledger(s *side) (l record.LedgerSide) {
 	l.Entered, l.Standing, l.Expired, l.ExpiredMost = &entered, &standing, &res.Expired, &res.ExpiredMost
 	reused := res.Counters["TcpExt.TWRecycled"]
 	l.Reused = &reused
-	if r.commanded() || r.foreign() && s == r.server { // nobody told when it closed which connection
+	if r.commanded() || r.spoken != "" || r.foreign() && s == r.server { // nobody told when it closed which connection
 		l.Expired, l.ExpiredMost = nil, nil
 		return l
 	}
@@ -427,13 +448,32 @@ func (r *run) environment() record.Environment {
 		e.Unmeasured["bytes.lost"] = "the server is not ours, and what it wrote and read is not known"
 		e.Unmeasured["ledger.server.expired"] = "the server is not ours, and when it closed which connection is not known"
 	}
-	if r.scenario.Topology != scenario.Veth {
+	const others = "the clients are not ours, and what they wrote and read, and when they closed which connection, is not known"
+	switch r.scenario.Topology {
+	case scenario.Veth:
+	case scenario.Hosts:
+		if c, s := r.client.result, r.server.result; c != nil && c.Client != nil && s != nil && s.Server != nil && r.strangers(c.Client, s.Server) {
+			e.Unmeasured["bytes.lost"] = "others than the client spoke with the server, and their bytes are among its own"
+		}
+		e.Unmeasured["offloads"] = "no link of ours: what is between the hosts is not known"
+		if r.busyHost(r.client) || r.busyHost(r.server) {
+			e.Unmeasured["ledger"] = "the hosts had connections of others, and counters do not tell whose are whose"
+		}
+	default:
+		if r.spoken != "" {
+			for _, what := range []string{"bytes.lost", "ledger", "latency.connect"} {
+				e.Unmeasured[what] = others
+			}
+			break
+		}
 		e.Unmeasured["ledger"] = "both sides share one namespace, and so its counters"
 		e.Unmeasured["offloads"] = "no link: both sides are in one namespace"
 	}
 	r.unmeasuredLimits(e.Unmeasured)
 	r.commandUnmeasured(e.Unmeasured)
 	r.pairedUnmeasured(e.Unmeasured)
+	r.proxyUnmeasured(e.Unmeasured)
+	r.targetUnmeasured(e.Unmeasured)
 	if r.relay != nil {
 		e.Unmeasured["bytes.lost"] = "client and server each speak with the relay"
 	}

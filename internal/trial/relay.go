@@ -33,7 +33,7 @@ func (r *run) sides() []*side {
 	if r.relay != nil {
 		return []*side{r.client, r.relay, r.server}
 	}
-	return []*side{r.client, r.server}
+	return present(r.client, r.server)
 }
 
 // listenersFirst has each side after the one that it opens connections to.
@@ -119,6 +119,9 @@ func (r *run) link(chain lab.Chain) error {
 func (r *run) untilEOF() bool { return r.scenario.Relay != nil && r.scenario.Relay.Pool > 0 }
 
 func (r *run) prepareRelay() (err error) {
+	if r.proxied() {
+		return r.prepareProxy()
+	}
 	s := &r.scenario
 	plan := relay.Plan{
 		Listen: r.destinations[0], Backlog: s.Server.Backlog, Sources: r.onward.sources, Destinations: r.onward.destinations,
@@ -142,7 +145,7 @@ func (r *run) watchRelay(as scenario.Side) peer.Watch {
 	port := uint16(r.scenario.Relay.Port)
 	w := peer.Watch{IPv6: r.scenario.Family == scenario.IPv6, Every: tellApart, Budget: r.scenario.Sample.Budget.Share()}
 	if as == serverSide {
-		w.LocalPort = port
+		w.LocalPort, w.BothFamilies = port, r.proxied()
 		return w
 	}
 	w.NotLocalPort, w.Tuples = port, r.onward.tuples
@@ -163,9 +166,16 @@ func (r *run) foreseeBoth() error {
 	if err := r.onward.foresee(); err != nil {
 		return err
 	}
-	if r.untilEOF() {
-		for i := range r.onward.forecast {
-			r.onward.forecast[i] = record.Forecast{HowTaken: "connections to the server are kept and used again"}
+	instead := ""
+	switch {
+	case r.untilEOF():
+		instead = "connections to the server are kept and used again"
+	case r.proxied():
+		instead = "how many connections the proxy opens, and which it closes first, is its own affair"
+	}
+	for i := range r.onward.forecast {
+		if instead != "" {
+			r.onward.forecast[i] = record.Forecast{HowTaken: instead}
 		}
 	}
 	return nil
@@ -190,19 +200,31 @@ func (r *run) relayRecord() *record.Relay {
 	out := &record.Relay{PID: s.hello.PID, Addresses: s.addresses, Sysctls: s.sysctls, Ports: []record.Tuple{}, Outcomes: []record.Outcome{}}
 	out.Close, out.Pool = string(r.scenario.Relay.Close), r.scenario.Relay.Pool
 	out.Sysctls.Effective = s.ready.Effective
-	out.Accepted, out.Relayed = s.progress.Opened, s.progress.OK
+	if !r.proxied() {
+		out.Accepted, out.Relayed = s.progress.Opened, &s.progress.OK
+	}
 	var near, far *peer.Seen
 	if res := s.result; res != nil {
 		near, far = &res.Seen, res.Onward
 		out.Counters = res.Counters
 		out.Sampler.UserSeconds = near.Sampler.UserSeconds + far.Sampler.UserSeconds
 		out.Sampler.SystemSeconds = near.Sampler.SystemSeconds + far.Sampler.SystemSeconds
-		out.CPU, out.Outcomes = res.Relay.CPU, res.Relay.Outcomes
-		out.Accepted, out.Relayed = res.Relay.Progress.Accepted, res.Relay.Progress.Relayed
+		r.relayTold(out, res)
 	}
 	out.Client, out.Server = r.face(s.samples, near), r.face(s.onward, far)
 	r.relayPorts(out)
 	return out
+}
+
+// relayTold fills in what the relay has counted of its connections. What somebody else's proxy counts is not known; the kernel
+// of its host counts the handshakes.
+func (r *run) relayTold(out *record.Relay, res *peer.Result) {
+	if r.proxied() {
+		out.CPU, out.Accepted = *res.ForeignCPU, res.Counters["Tcp.PassiveOpens"]
+		return
+	}
+	out.CPU, out.Outcomes = res.Relay.CPU, res.Relay.Outcomes
+	out.Accepted, out.Relayed = res.Relay.Progress.Accepted, &res.Relay.Progress.Relayed
 }
 
 // face is one of the relay's sides; seen is nil where it has died.
@@ -234,9 +256,14 @@ func (r *run) relayPorts(out *record.Relay) {
 			Range: r.onward.ranges[i], Forecast: r.onward.forecast[i],
 		}
 		if res := r.relay.result; res != nil {
-			seen, c := res.Onward.PeakPorts[i], res.Relay.Tuples[i]
+			seen := res.Onward.PeakPorts[i]
 			p.PeakInUse, p.PeakEven, p.PeakOdd = &seen.InUse, &seen.Even, &seen.Odd
-			p.Successes, p.OKBeforeFirstExhaustion, p.FirstExhaustionSeconds = c.Successes, c.OKBefore, c.FirstExhaustionSeconds
+			if r.proxied() { // it opens to the server alone
+				p.Successes = max(0, res.Counters["Tcp.ActiveOpens"]-res.Counters["Tcp.AttemptFails"])
+			} else {
+				c := res.Relay.Tuples[i]
+				p.Successes, p.OKBeforeFirstExhaustion, p.FirstExhaustionSeconds = c.Successes, c.OKBefore, c.FirstExhaustionSeconds
+			}
 		}
 		out.Ports = append(out.Ports, p)
 	}
@@ -269,7 +296,7 @@ func withoutPort(t *record.Trial) string {
 		}
 	}
 	if n == 0 {
-		return ""
+		return portsGone(t)
 	}
 	return fmt.Sprintf("for %d of the %d connections that the relay took it found no port towards the server", n, t.Relay.Accepted)
 }

@@ -65,8 +65,8 @@ func TestNetNSRelayRunsOutOfPorts(t *testing.T) {
 				t.Fatal(late)
 			}
 			r := got.Relay
-			if c := got.Connections; c.OK != 500 || c.Failed != 20 || r.Accepted != 520 || r.Relayed != 500 {
-				t.Errorf("connections %+v, the relay took %d and passed on %d", c, r.Accepted, r.Relayed)
+			if c := got.Connections; c.OK != 500 || c.Failed != 20 || r.Accepted != 520 || *r.Relayed != 500 {
+				t.Errorf("connections %+v, the relay took %d and passed on %d", c, r.Accepted, *r.Relayed)
 			}
 			outOfPorts(t, r)
 			if n := outcome(got, "read", ""); n != 20 {
@@ -146,8 +146,8 @@ func TestNetNSRelayCures(t *testing.T) {
 			t.Parallel()
 			got := runTrial(t, smallProxy(t, c.set...), Options{})
 			r := got.Relay
-			if got.Connections.OK != 520 || got.Connections.Failed != 0 || r.Relayed != 520 {
-				t.Errorf("connections %+v, passed on %d, outcomes %+v", got.Connections, r.Relayed, r.Outcomes)
+			if got.Connections.OK != 520 || got.Connections.Failed != 0 || *r.Relayed != 520 {
+				t.Errorf("connections %+v, passed on %d, outcomes %+v", got.Connections, *r.Relayed, r.Outcomes)
 			}
 			if n := r.Server.States.End[record.TimeWait]; n != c.holds.Client {
 				t.Errorf("the relay holds %d TIME_WAIT towards the server, want %d", n, c.holds.Client)

@@ -17,7 +17,7 @@ func (r *run) chooseSpread() {
 	s := &r.scenario
 	r.cpus = nil
 	cpus, err := linux.AllowedCPUs()
-	if err != nil || s.Engine != "split" || blocks(s) || s.Load.Rate != scenario.Max || !s.Stand.Off() || s.Relay != nil || r.foreign() || r.commanded() {
+	if err != nil || s.Engine != "split" || blocks(s) || s.Load.Rate != scenario.Max || !s.Stand.Off() || s.Relay != nil || r.foreign() || r.commanded() || r.overHosts() {
 		return
 	}
 	if len(r.opt.CPUs.Client) > 0 || len(r.opt.CPUs.Server) > 0 || s.Server.ReusePort == scenario.Off || s.Server.AcceptDelay > 0 {

@@ -225,10 +225,10 @@ func (r *run) active() []*side {
 	if r.relay != nil {
 		return []*side{r.client, r.relay, r.server}
 	}
-	if r.client.ready.Effective == nil {
+	if r.client.absent == "" && r.client.ready.Effective == nil {
 		return []*side{r.server}
 	}
-	return []*side{r.client, r.server}
+	return present(r.client, r.server)
 }
 
 // bringUp opens the groups' connections until as many stand in each state as were asked for.

@@ -13,9 +13,11 @@ import (
 	"net/netip"
 	"time"
 
+	"twomsl/internal/foreign"
 	"twomsl/internal/lab"
 	"twomsl/internal/linux"
 	"twomsl/internal/machine"
+	"twomsl/internal/pairing"
 	"twomsl/internal/peer"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
@@ -42,6 +44,12 @@ type Options struct {
 	// Descriptors is how many a process of a side may have, where that is less than the machine's limit; 0: as many as that.
 	Descriptors int
 	Addresses   Addresses
+	// Dial reaches the paired server of topology hosts, once for a trial; From are the addresses of this host that the client
+	// opens from, and none leaves that to the kernel.
+	Dial Dialer
+	From []netip.Addr
+	// Shard is the share of the scenario that is carried out; nil: all of it.
+	Shard *Shard
 	// Search, where it is set, measures what the forecast of the half-range cliff rests on. It is asked before the load, and
 	// only where the load gets that far.
 	Search Searcher
@@ -54,6 +62,9 @@ type Options struct {
 	// Say, where it is set, is told what a person should know before the load starts.
 	Say func(string)
 }
+
+// Dialer reaches the server that a scenario is to be run against.
+type Dialer func(context.Context, scenario.Scenario) (*pairing.Link, error)
 
 // Moment is what can be told while a run goes on.
 type Moment struct {
@@ -81,6 +92,7 @@ type Addresses struct{ Server string }
 // Known is what this program can carry out, for scenario.Check.
 var Known = scenario.Known{
 	Engines: engines, IOs: []string{"auto", "uring", "epoll", "blocking"}, Ring: Unchained, Close: teardown.Check, Causes: record.DiagnosedCauses,
+	Servers: foreign.Servers(), Proxies: foreign.Proxies(), Passes: foreign.Passes(),
 }
 
 // Strategies lists the ways to close that this program knows.
@@ -95,9 +107,14 @@ func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (t *recor
 	if s.Server.Root, err = wholePath(s.Server.Root); err != nil {
 		return nil, err
 	}
+	if err := installed(&s); err != nil {
+		return nil, err
+	}
 	r := &run{scenario: s, opt: opt, hard: hard, started: time.Now()}
+	r.takeShare()
 	defer func() { err = errors.Join(err, r.giveBack()) }() // when the lab is closed, and in a panic, too
-	l, err := startLab(s, opt.Program)
+	defer r.hosts.close()
+	l, err := r.startSides(soft)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +122,9 @@ func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (t *recor
 	defer l.Close()
 	if err := r.pair(); err != nil {
 		return nil, r.explain(err)
+	}
+	if err := r.awaitStart(soft); err != nil {
+		return nil, err
 	}
 	steal, stealKnown := machine.Steal("")
 	began := time.Now()
@@ -131,6 +151,7 @@ func Run(soft, hard context.Context, s scenario.Scenario, opt Options) (t *recor
 // run is one trial under way.
 type run struct {
 	scenario scenario.Scenario
+	whole    scenario.Scenario // what was asked for before it was shared
 	opt      Options
 	hard     context.Context
 	started  time.Time
@@ -152,6 +173,9 @@ type run struct {
 	canaries     canaries
 	half         halfOpen
 	kept         kept
+	hosts        hosts
+	spoken       string // the protocol in which clients are served that are not ours; "" where they are
+	stood        int64  // sockets at the port before the load, where no namespace is the run's own
 	memory       memory
 	forecast     []record.Forecast
 	ranges       []record.PortRange
@@ -160,7 +184,8 @@ type run struct {
 	stealOver    time.Duration // how long it was looked at
 
 	epoch       int64
-	limit       int64 // connections allowed so far, where there is a goal
+	loadBegan   *time.Time // the same by the wall clock, of a shard
+	limit       int64      // connections allowed so far, where there is a goal
 	goalReached *float64
 	interrupted bool
 	failure     *record.Failure
@@ -174,7 +199,9 @@ type run struct {
 type side struct {
 	name      string
 	remote    *peer.Remote
-	lab       *lab.Peer
+	lab       *lab.Peer // nil where the side is on another host
+	far       bool      // on another host
+	absent    string    // why the side is not ours; "" where it is
 	hello     peer.Hello
 	ready     peer.Ready
 	addresses []string

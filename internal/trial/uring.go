@@ -27,7 +27,7 @@ func Unchained(s scenario.Scenario) string {
 		return "sockets are to stand in states"
 	case s.Relay != nil:
 		return "there is a relay"
-	case s.Server.Command != "":
+	case s.Theirs():
 		return "the server is somebody else's"
 	case s.Client.Command != "":
 		return "the client is somebody else's"
@@ -124,6 +124,9 @@ func (r *run) engineName() string {
 	s := &r.scenario
 	if r.commanded() {
 		return byCommand
+	}
+	if r.spoken != "" {
+		return "speak/" + r.spoken
 	}
 	if s.Engine != "split" {
 		return s.Engine

@@ -230,7 +230,10 @@ func exhaustion(t *record.Trial) reading {
 			first = min(first, *p.FirstExhaustionSeconds)
 		}
 	}
-	if math.IsInf(first, 1) {
+	switch {
+	case math.IsInf(first, 1) && byProxy(t):
+		return missing("when a connect() of somebody else's proxy found no port is not known")
+	case math.IsInf(first, 1):
 		return reading{never: true}
 	}
 	r := value(first)
@@ -262,6 +265,9 @@ func rateThatLasts(t *record.Trial) reading {
 		r := value(borne)
 		r.atLeast, r.computed = true, t.Phases.LoadSeconds <= 2*longest
 		return r
+	}
+	if !limited && byProxy(t) {
+		return missing("whether ports of somebody else's proxy stay taken is its own affair")
 	}
 	if !limited {
 		return missing("no port stays taken: the ports do not limit the rate")

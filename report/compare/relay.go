@@ -22,6 +22,9 @@ func outcomesOf(t *record.Trial) []record.Outcome {
 	return t.Outcomes
 }
 
+// byProxy tells that the ports that count are those of a proxy of somebody else's.
+func byProxy(t *record.Trial) bool { return t.Relay != nil && t.Scenario.RelayCommand != "" }
+
 // reused counts on the host that opens connections to the server.
 func reused(t *record.Trial) reading {
 	opener := client

@@ -47,6 +47,22 @@ func TestMetricsOfRelay(t *testing.T) {
 	}
 }
 
+// Of a proxy of somebody else's it is not known when it found no port: that is no "never".
+func TestMetricsOfProxy(t *testing.T) {
+	x := relayed()
+	x.Scenario.RelayCommand, x.Relay.Outcomes = "haproxy", nil
+	p := &x.Relay.Ports[0]
+	p.FirstExhaustionSeconds, p.Forecast = nil, record.Forecast{}
+	for _, name := range []string{firstExhaustion, rateThatLastsRow} {
+		if m, _ := rowOf(name); m.read(x).unmeasured == "" {
+			t.Errorf("%s: %+v", name, m.read(x))
+		}
+	}
+	if m, _ := rowOf(portsShareRow); m.read(x).value != 1 {
+		t.Errorf("its ports were counted: %+v", m.read(x))
+	}
+}
+
 // The curve has the relay's two sides apart, and its ports.
 func TestCurveOfRelay(t *testing.T) {
 	c := Curve([]*record.Trial{relayed()})

@@ -241,3 +241,14 @@ func (s *sight) fullest() string {
 	}
 	return ""
 }
+
+// Full names the fullest tuple of a host where it is full of what connect() does not take over, with its ports in use and
+// those there are; "" where none is.
+func Full(h *record.Host) (tuple string, used, usable int64) {
+	for _, t := range tuplesOf(h) {
+		if t.full() && !t.covered() {
+			return t.name(), t.used, t.usable
+		}
+	}
+	return "", 0, 0
+}
