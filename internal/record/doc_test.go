@@ -146,7 +146,7 @@ func structs(t *testing.T) map[string]structDoc {
 	fset := token.NewFileSet()
 	var files []*ast.File
 	for _, name := range []string{
-		"record.go", "close.go", "matrix.go", "comparison.go", "reproduction.go", "claims.go", "incident.go", "diagnosis.go", "host.go",
+		"record.go", "environment.go", "close.go", "matrix.go", "comparison.go", "reproduction.go", "claims.go", "incident.go", "diagnosis.go", "host.go",
 		"canary.go", "relay.go", "state.go", "cause.go", "kept.go", "bench.go", "gate.go", "command.go",
 	} {
 		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
