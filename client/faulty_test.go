@@ -105,7 +105,7 @@ func faultyPeers(t *testing.T, engine string) {
 			write(c, payload.Response(64)[:32])
 			waitForEnd(c)
 		}, "read timed-out"},
-		{"nothing", scenario.Duration(30 * time.Millisecond), waitForEnd, "read timed-out"},
+		{"nothing", scenario.Duration(500 * time.Millisecond), waitForEnd, "read timed-out"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pairtest.Descriptors(t)
@@ -174,7 +174,7 @@ func peersThatAreToCloseFirst(t *testing.T, engine string) {
 	}{
 		{"FIN", scenario.Duration(pairtest.Limit), func(net.Conn) {}, map[string]int64{"ok": 6}, 6},
 		{"RST", scenario.Duration(pairtest.Limit), resetting, map[string]int64{"ok": 6, "close reset ECONNRESET": 6}, 6},
-		{"nothing", scenario.Duration(30 * time.Millisecond), waitForEnd, map[string]int64{"close timed-out": 6}, 0},
+		{"nothing", scenario.Duration(500 * time.Millisecond), waitForEnd, map[string]int64{"close timed-out": 6}, 0},
 		{"more bytes", scenario.Duration(pairtest.Limit), func(c net.Conn) {
 			time.Sleep(5 * time.Millisecond) // in one piece with the response they would be wrong in the phase before
 			write(c, []byte{0})
