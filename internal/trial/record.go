@@ -9,6 +9,7 @@ import (
 	"github.com/montanaflynn/stats"
 
 	"twomsl/client"
+	"twomsl/internal/peer"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
 	"twomsl/internal/scenario"
@@ -214,6 +215,10 @@ func (r *run) connections(t *record.Trial) {
 	p := r.client.progress
 	if r.client.absent != "" || r.spoken != "" { // what came to the server is all that is known
 		p = r.server.progress
+		if res := r.server.result; res != nil && res.Server != nil { // it has counted on since it was last looked at
+			last := res.Server.Progress
+			p = peer.Progress{Opened: last.Opened, OK: last.OK, Failed: last.Failed}
+		}
 	}
 	t.Connections = record.Connections{Attempted: p.Opened, OK: p.OK, Failed: p.Failed, Unfinished: p.InFlight()}
 	if !r.scenario.Stand.Off() {
