@@ -65,6 +65,9 @@ func asOpener(t *record.Trial) *record.Trial {
 	if n := r.Relayed; n != nil {
 		view.Connections = record.Connections{Attempted: r.Accepted, OK: *n, Failed: r.Accepted - *n}
 	}
+	if theirRelay(t) && r.Unwatched == "" {
+		view.Connections = countedIn(r.Outcomes)
+	}
 	view.Scenario.CloseSide = server
 	if r.Close == relay {
 		view.Scenario.CloseSide = client
@@ -82,11 +85,23 @@ func asOpener(t *record.Trial) *record.Trial {
 	return &view
 }
 
+// countedIn are the connections to the server, which are more or fewer than those from the client where a proxy calls again.
+func countedIn(outcomes []record.Outcome) (c record.Connections) {
+	for _, o := range outcomes {
+		c.Attempted += o.Count
+		if o.Cause == string(record.OK) {
+			c.OK += o.Count
+		}
+	}
+	c.Failed = c.Attempted - c.OK
+	return c
+}
+
 // relayAnswer is the answer of a trial with a relay: where it broke, who sees that and who does not, and where the
 // TIME_WAIT stand.
 func relayAnswer(w *wording, t *record.Trial) {
 	ran, mood := outcome(t)
-	if text, first := exhaustionOf("relay", " towards the server", asOpener(t)); first != nil {
+	if text, first := exhaustionOf(relayName(t), " towards the server", asOpener(t)); first != nil {
 		ran, mood = text+whoSees(t), yellow
 	} else if text := allTaken(t); text != "" {
 		ran, mood = text+whoSees(t), yellow
@@ -111,8 +126,16 @@ func proxyName(t *record.Trial) string {
 	return cmp.Or(foreignProgram(t.Scenario.RelayCommand), "the proxy")
 }
 
-// allTaken says that a proxy of somebody else's had its ports towards the server taken, which is all that can be seen from
-// outside of its running out of them; "" where it had some left.
+// relayName is what a sentence calls the relay.
+func relayName(t *record.Trial) string {
+	if theirRelay(t) {
+		return relay + ", " + proxyName(t) + ","
+	}
+	return relay
+}
+
+// allTaken says that a proxy of somebody else's had its ports towards the server taken, which is all that its sockets show
+// of its running out of them; "" where it had some left.
 func allTaken(t *record.Trial) string {
 	if !theirRelay(t) {
 		return ""
@@ -122,8 +145,11 @@ func allTaken(t *record.Trial) string {
 	if tuple == "" {
 		return ""
 	}
-	return "The relay, " + proxyName(t) + ", had all its ports towards the server taken: " + count(used) + " of " + count(usable) + " (" + tuple +
-		"). Whether its connect() failed for it only its own log tells."
+	text := "The " + relayName(t) + " had all its ports towards the server taken: " + count(used) + " of " + count(usable) + " (" + tuple + ")."
+	if t.Relay.Unwatched != "" {
+		text += " Whether its connect() failed for it only its own log tells."
+	}
+	return text
 }
 
 // whoSees tells how the two others learn of the relay's trouble.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"twomsl/client"
+	"twomsl/internal/connects"
 	"twomsl/internal/foreign"
 	"twomsl/internal/linux"
 	"twomsl/internal/record"
@@ -41,7 +42,7 @@ type Command struct {
 	cmd   *exec.Cmd
 	epoch int64
 
-	watch     atomic.Pointer[watch] // nil before the start, and where the kernel refuses one, as unwatched says
+	watch     atomic.Pointer[connects.Watch] // nil before the start, and where the kernel refuses one, as unwatched says
 	unwatched string
 
 	stop   chan struct{} // closed by the first Stop
@@ -113,12 +114,10 @@ func (c *Command) said(err error) error { return fmt.Errorf("client.command %q: 
 // that is locked to a goroutine which returns is not used again.
 func (c *Command) launch(started chan<- error) {
 	runtime.LockOSThread()
-	if n, err := linux.NotifyConnects(); err != nil {
+	if w, err := connects.Begin(connects.Plan{Sources: c.plan.Sources, Destinations: c.plan.Destinations}); err != nil {
 		c.unwatched = err.Error()
 	} else {
-		w := newWatch(c.plan, n)
 		c.watch.Store(w)
-		go w.run()
 	}
 	if err := c.cmd.Start(); err != nil {
 		started <- err

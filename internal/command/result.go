@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"twomsl/client"
+	"twomsl/internal/connects"
 	"twomsl/internal/linux"
 	"twomsl/internal/record"
 )
@@ -44,14 +45,15 @@ func (c *Command) tell(by string, at int64, before, after record.CPU) error {
 	return nil
 }
 
-func (c *Command) tellWatched(w *watch, run *record.ClientCommand) {
-	w.over.Store(true)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	run.Unseen = w.unseen.Load()
-	c.told.Outcomes = w.ends.Outcomes("client", c.told.Progress.OK)
-	c.told.Tuples = w.results(c.epoch)
-	c.told.CPU.SystemSeconds += time.Duration(w.spent.Load()).Seconds()
+func (c *Command) tellWatched(w *connects.Watch, run *record.ClientCommand) {
+	told := w.End("client", c.epoch)
+	run.Unseen = told.Unseen
+	c.told.Progress, c.told.Outcomes = progress(told.Counts), told.Outcomes
+	for i, t := range told.Tuples {
+		c.told.Tuples[i].Successes = t.Begun
+		c.told.Tuples[i].OKBefore, c.told.Tuples[i].FirstExhaustionSeconds = t.BeforeFirstExhaustion, t.FirstExhaustionSeconds
+	}
+	c.told.CPU.SystemSeconds += told.SystemSeconds
 }
 
 // Progress counts what was watched so far: a connect() that was begun counts as gone through.
@@ -60,9 +62,11 @@ func (c *Command) Progress() client.Progress {
 	if w == nil {
 		return client.Progress{}
 	}
-	p := client.Progress{OK: w.begun.Load(), Failed: w.failed.Load(), Exhausted: w.exhausted.Load()}
-	p.Opened = w.attempted.Load() // last: none that came to something is missing
-	return p
+	return progress(w.Counts())
+}
+
+func progress(n connects.Counts) client.Progress {
+	return client.Progress{Opened: n.Attempted, OK: n.Begun, Failed: n.Failed, Exhausted: n.Exhausted}
 }
 
 // Result may be asked for once Done is closed.

@@ -1,6 +1,8 @@
 //go:build linux
 
-package command
+// Package connects watches the connect() calls of programs that nobody here wrote, a client or a proxy: it carries each out in
+// its caller's place (seccomp_unotify(2)), and so learns what it came to.
+package connects
 
 import (
 	"net/netip"
@@ -9,14 +11,20 @@ import (
 	"sync/atomic"
 	"time"
 
-	"twomsl/client"
 	"twomsl/internal/linux"
+	"twomsl/internal/record"
 	"twomsl/internal/tally"
 )
 
-// watch carries the connect() calls of a command out in its place, on descriptors of the same sockets, and so learns what each
-// came to. What is no TCP, or begins nothing, the kernel carries out as ever.
-type watch struct {
+// Plan names the tuples that are told apart, source by source.
+type Plan struct {
+	Sources      []netip.Addr     `json:"sources"`
+	Destinations []netip.AddrPort `json:"destinations"`
+}
+
+// Watch carries the calls out on descriptors of the same sockets. What is no TCP, or begins nothing, the kernel carries out as
+// ever.
+type Watch struct {
 	plan Plan
 	n    *linux.Notifier
 
@@ -38,12 +46,86 @@ type tuple struct {
 	first         int64 // CLOCK_MONOTONIC of that; 0: never
 }
 
-func newWatch(plan Plan, n *linux.Notifier) *watch {
-	return &watch{plan: plan, n: n, tuples: make([]tuple, len(plan.Sources)*len(plan.Destinations))}
+// Begin watches the calls of what the calling thread starts from now on; an error says that the kernel refuses that. The
+// filter stays on the thread: its goroutine is to be locked to it (runtime.LockOSThread) and to end with it.
+func Begin(plan Plan) (*Watch, error) {
+	n, err := linux.NotifyConnects()
+	if err != nil {
+		return nil, err
+	}
+	w := &Watch{plan: plan, n: n, tuples: make([]tuple, len(plan.Sources)*len(plan.Destinations))}
+	go w.run()
+	return w, nil
+}
+
+// Forget leaves what was seen so far out of all counts: it was not of the load.
+func (w *Watch) Forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends = tally.Tally{}
+	clear(w.tuples)
+	for _, n := range []*atomic.Int64{&w.attempted, &w.begun, &w.failed, &w.unseen, &w.spent} {
+		n.Store(0)
+	}
+	w.exhausted.Store(false)
+}
+
+// Counts are connect() calls that began something, and what became of them: one that was begun may yet fail.
+type Counts struct {
+	Attempted int64 `json:"attempted"`
+	Begun     int64 `json:"begun"`
+	Failed    int64 `json:"failed"`
+	Exhausted bool  `json:"exhausted"` // one found no port
+}
+
+// Counts tells how many there were so far.
+func (w *Watch) Counts() Counts {
+	c := Counts{Begun: w.begun.Load(), Failed: w.failed.Load(), Exhausted: w.exhausted.Load()}
+	c.Attempted = w.attempted.Load() // last: none that came to something is missing
+	return c
+}
+
+// Told is what was seen of the calls.
+type Told struct {
+	Counts
+	Outcomes []record.Outcome `json:"outcomes"` // those that returned an error, after a line for those that were begun
+	Tuples   []Tuple          `json:"tuples"`   // the plan's
+	// Unseen could not be looked into.
+	Unseen int64 `json:"unseen"`
+	// SystemSeconds is the processor time of the calls, which is their callers'.
+	SystemSeconds float64 `json:"system_seconds"`
+}
+
+// Tuple is what was begun on one of the plan's.
+type Tuple struct {
+	Begun int64 `json:"begun"`
+	// BeforeFirstExhaustion and FirstExhaustionSeconds, from the epoch, are nil where a port was always found.
+	BeforeFirstExhaustion  *int64   `json:"before_first_exhaustion"`
+	FirstExhaustionSeconds *float64 `json:"first_exhaustion_seconds"`
+}
+
+// End stops counting and tells what was seen, as a side's; the calls go on. epoch is CLOCK_MONOTONIC, ns.
+func (w *Watch) End(side string, epoch int64) Told {
+	w.over.Store(true)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := Told{
+		Counts: w.Counts(), Unseen: w.unseen.Load(), Tuples: make([]Tuple, len(w.tuples)),
+		SystemSeconds: time.Duration(w.spent.Load()).Seconds(),
+	}
+	t.Outcomes = w.ends.Outcomes(side, t.Begun)
+	for i, one := range w.tuples {
+		t.Tuples[i].Begun = one.begun
+		if one.first != 0 {
+			t.Tuples[i].BeforeFirstExhaustion = new(one.before)
+			t.Tuples[i].FirstExhaustionSeconds = new(time.Duration(one.first - epoch).Seconds())
+		}
+	}
+	return t
 }
 
 // run serves until nobody is left who could call.
-func (w *watch) run() {
+func (w *Watch) run() {
 	runtime.LockOSThread() // its processor time is looked at
 	defer w.n.Close()
 	defer w.waiting.Wait()
@@ -57,7 +139,7 @@ func (w *watch) run() {
 }
 
 // serve answers one call. One that waits does so on a thread of its own: the others of the command go on meanwhile.
-func (w *watch) serve(n linux.Notice) {
+func (w *Watch) serve(n linux.Notice) {
 	to, inet, e := linux.SockaddrOf(n)
 	if e != 0 {
 		w.unseen.Add(1)
@@ -99,7 +181,7 @@ func (w *watch) serve(n linux.Notice) {
 }
 
 // bind has a port chosen, for all destinations at once: that it finds none is a connection that failed. Nothing else is counted.
-func (w *watch) bind(n linux.Notice, fd int, to *linux.Sockaddr) {
+func (w *Watch) bind(n linux.Notice, fd int, to *linux.Sockaddr) {
 	e := linux.Bind(fd, to)
 	if e == linux.EADDRINUSE {
 		w.noneToBind(to)
@@ -108,7 +190,7 @@ func (w *watch) bind(n linux.Notice, fd int, to *linux.Sockaddr) {
 	w.n.Answer(n.ID, e)
 }
 
-func (w *watch) noneToBind(to *linux.Sockaddr) {
+func (w *Watch) noneToBind(to *linux.Sockaddr) {
 	w.attempted.Add(1)
 	w.failed.Add(1)
 	w.exhausted.Store(true)
@@ -127,7 +209,7 @@ func (w *watch) noneToBind(to *linux.Sockaddr) {
 // learns what comes of it but the kernel's counters.
 const patience = time.Second
 
-func (w *watch) connectWaiting(n linux.Notice, fd int, to *linux.Sockaddr) {
+func (w *Watch) connectWaiting(n linux.Notice, fd int, to *linux.Sockaddr) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	called := linux.Nano()
@@ -147,7 +229,7 @@ func (w *watch) connectWaiting(n linux.Notice, fd int, to *linux.Sockaddr) {
 }
 
 // count takes note of what a connect() came to: EINPROGRESS is one that was begun.
-func (w *watch) count(fd int, to *linux.Sockaddr, called int64, e linux.Errno) {
+func (w *Watch) count(fd int, to *linux.Sockaddr, called int64, e linux.Errno) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.tupleOf(fd, to)
@@ -177,7 +259,7 @@ func (w *watch) count(fd int, to *linux.Sockaddr, called int64, e linux.Errno) {
 
 // sourceOf finds an address among the plan's; below 0 where it is none. A socket that found no port, and is not bound, would
 // have had the first, which the kernel prefers.
-func (w *watch) sourceOf(local *linux.Sockaddr) int {
+func (w *Watch) sourceOf(local *linux.Sockaddr) int {
 	if from := local.AddrPort().Addr().Unmap(); from.IsValid() && !from.IsUnspecified() {
 		return find(w.plan.Sources, from)
 	}
@@ -185,7 +267,7 @@ func (w *watch) sourceOf(local *linux.Sockaddr) int {
 }
 
 // tupleOf finds a call's tuple; nil where it is none of the plan's.
-func (w *watch) tupleOf(fd int, to *linux.Sockaddr) *tuple {
+func (w *Watch) tupleOf(fd int, to *linux.Sockaddr) *tuple {
 	var local linux.Sockaddr
 	linux.LocalAddr(fd, &local) // an error leaves it unspecified
 	source := w.sourceOf(&local)
@@ -204,17 +286,4 @@ func find[T comparable](list []T, one T) int {
 		}
 	}
 	return -1
-}
-
-// results tells the tuples as a client's.
-func (w *watch) results(epoch int64) []client.TupleResult {
-	out := make([]client.TupleResult, len(w.tuples))
-	for i, t := range w.tuples {
-		out[i].Successes = t.begun
-		if t.first != 0 {
-			out[i].OKBefore = new(t.before)
-			out[i].FirstExhaustionSeconds = new(time.Duration(t.first - epoch).Seconds())
-		}
-	}
-	return out
 }

@@ -11,11 +11,13 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"twomsl/internal/connects"
 	"twomsl/internal/record"
 	"twomsl/internal/sample"
 )
@@ -29,6 +31,9 @@ type Server struct {
 	err    error // how it ended; read after ended
 	asked  atomic.Bool
 	listen netip.AddrPort
+
+	watch     *connects.Watch // nil where nobody asked, and where the kernel refuses, as unwatched says
+	unwatched string
 }
 
 // What the command finds in its environment.
@@ -50,6 +55,8 @@ type Options struct {
 	// is then how this program is started again to call Enter.
 	Root    string
 	Program []string
+	// Watch has its connect() calls watched; nil: they are not.
+	Watch *connects.Plan
 }
 
 // Start runs a line by the shell, in this process's namespaces and in a process group of its own. Its output goes to this
@@ -63,6 +70,9 @@ func Start(o Options) (*Server, error) {
 	case strings.HasPrefix(o.Line, sigil):
 		start = s.startReady
 	}
+	if o.Watch != nil {
+		start = s.watched(start)
+	}
 	if err := start(o); err != nil {
 		return nil, err
 	}
@@ -71,6 +81,38 @@ func Start(o Options) (*Server, error) {
 		close(s.ended)
 	}()
 	return s, nil
+}
+
+// watched has a command started by a thread that has the filter, and so hands it on, and that ends then: a thread that is
+// locked to a goroutine which returns is not used again.
+func (s *Server) watched(start func(Options) error) func(Options) error {
+	return func(o Options) error {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread()
+			var err error
+			if s.watch, err = connects.Begin(*o.Watch); err != nil {
+				s.unwatched = err.Error()
+			}
+			done <- start(o)
+		}()
+		return <-done
+	}
+}
+
+// Forget leaves the connect() calls so far out of what Connects tells.
+func (s *Server) Forget() {
+	if s.watch != nil {
+		s.watch.Forget()
+	}
+}
+
+// Connects tells of the command's connect() calls, as a side's, from an epoch on (CLOCK_MONOTONIC, ns); else why it cannot.
+func (s *Server) Connects(side string, epoch int64) (told *connects.Told, unwatched string) {
+	if s.watch == nil {
+		return nil, s.unwatched
+	}
+	return new(s.watch.End(side, epoch)), ""
 }
 
 func (s *Server) startHere(o Options) error {

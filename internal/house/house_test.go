@@ -40,9 +40,10 @@ var rooms = map[string][]string{
 	"internal/lab":          {"internal/linux", "internal/scenario"},
 	"internal/bundle":       {},
 	"internal/checkout":     {},
-	"internal/foreign":      {"internal/bundle", "internal/linux", "internal/record", "internal/sample"},
+	"internal/connects":     {"internal/linux", "internal/record", "internal/tally"},
+	"internal/foreign":      {"internal/bundle", "internal/connects", "internal/linux", "internal/record", "internal/sample"},
 	"internal/image":        {"internal/bundle"},
-	"internal/command":      {"client", "internal/foreign", "internal/linux", "internal/record", "internal/scenario", "internal/tally"},
+	"internal/command":      {"client", "internal/connects", "internal/foreign", "internal/linux", "internal/record", "internal/scenario"},
 	"client": {
 		"internal/callcost", "internal/exchange", "internal/linux", "internal/payload", "internal/record", "internal/scenario", "internal/tally", "internal/teardown",
 	},
@@ -58,7 +59,7 @@ var rooms = map[string][]string{
 	"internal/labtest": {"internal/foreign", "internal/lab", "internal/peer"},
 	"internal/probe":   {"internal/linux", "internal/record", "internal/scenario"},
 	"internal/peer": {
-		"client", "relay", "server", "internal/command", "internal/foreign", "internal/lab", "internal/linux", "internal/paired", "internal/probe", "internal/record", "internal/sample", "internal/scenario",
+		"client", "relay", "server", "internal/command", "internal/connects", "internal/foreign", "internal/lab", "internal/linux", "internal/paired", "internal/probe", "internal/record", "internal/sample", "internal/scenario",
 		"internal/sysctl", "internal/teardown",
 	},
 	"internal/trial": {

@@ -299,6 +299,7 @@ func (a *agent) start(_ context.Context, s Start) (none, error) {
 		if a.foreignCPU, err = foreign.CPU(); err != nil {
 			return none{}, err
 		}
+		a.foreign.Forget()
 	}
 	if err := a.profile.start(); err != nil {
 		return none{}, err

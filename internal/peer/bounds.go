@@ -73,6 +73,9 @@ func (p *Prepare) check() error {
 	if f := p.Foreign; f != nil && f.Root != "" && (!filepath.IsAbs(f.Root) || f.Program.Path == "") {
 		b.bad("foreign: a root takes its whole path, and the program that enters it")
 	}
+	if p.Foreign != nil {
+		b.in("foreign.sources", len(p.Foreign.Sources), 0, mostTuples)
+	}
 	b.in("onward.tuples", len(p.Onward.Tuples), 0, mostTuples)
 	if p.Relay != nil {
 		b.relay(p.Relay)

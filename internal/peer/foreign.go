@@ -4,7 +4,9 @@ package peer
 
 import (
 	"context"
+	"net/netip"
 
+	"twomsl/internal/connects"
 	"twomsl/internal/foreign"
 )
 
@@ -21,7 +23,12 @@ func (a *agent) startForeign(ctx context.Context, f *Foreign) (err error) {
 	if f == nil {
 		return nil
 	}
-	o := foreign.Options{Name: f.Name, Line: f.Command, Listen: f.Listen, Server: f.Server, Root: f.Root, Program: append([]string{f.Program.Path}, f.Program.Args...)}
+	o := foreign.Options{
+		Name: f.Name, Line: f.Command, Listen: f.Listen, Server: f.Server, Root: f.Root, Program: append([]string{f.Program.Path}, f.Program.Args...),
+	}
+	if f.passesOn() {
+		o.Watch = &connects.Plan{Sources: f.Sources, Destinations: []netip.AddrPort{f.Server}}
+	}
 	if a.foreign, err = foreign.Start(o); err != nil {
 		return err
 	}
@@ -39,6 +46,9 @@ func (a *agent) finishForeign(res *Result) error {
 	}
 	used.UserSeconds = max(0, used.UserSeconds-a.foreignCPU.UserSeconds)
 	used.SystemSeconds = max(0, used.SystemSeconds-a.foreignCPU.SystemSeconds)
+	if res.Connects, res.Unwatched = a.foreign.Connects("relay", a.epoch); res.Connects != nil {
+		used.SystemSeconds += res.Connects.SystemSeconds
+	}
 	res.ForeignCPU = &used
 	return nil
 }

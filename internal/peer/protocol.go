@@ -12,6 +12,7 @@ import (
 
 	"twomsl/client"
 	"twomsl/internal/command"
+	"twomsl/internal/connects"
 	"twomsl/internal/foreign"
 	"twomsl/internal/lab"
 	"twomsl/internal/record"
@@ -137,8 +138,10 @@ type Foreign struct {
 	Name    string         `json:"name"`
 	Command string         `json:"command"`
 	Listen  netip.AddrPort `json:"listen"`
-	// Server is whom a proxy is to call, which makes the side a relay; its zero value is a server's.
-	Server netip.AddrPort `json:"server"`
+	// Server is whom a proxy is to call, which makes the side a relay; its zero value is a server's. Sources are the addresses
+	// that it may call from.
+	Server  netip.AddrPort `json:"server"`
+	Sources []netip.Addr   `json:"sources"`
 	// Root is the directory that the command has for its /; "" is the host's. Program is then how it gets there.
 	Root    string  `json:"root"`
 	Program Program `json:"program"`
@@ -240,9 +243,13 @@ type Result struct {
 	Relay  *relay.Result   `json:"relay"`
 	Served *Served         `json:"served"` // where this process drove both ends; nil elsewhere
 	// ForeignCPU is the processor time of a server of somebody else's, all its processes together; nil where there is none.
-	ForeignCPU *record.CPU      `json:"foreign_cpu"`
-	Restart    *record.Restart  `json:"restart"`  // of a server that listens once more; nil on the client
-	Counters   map[string]int64 `json:"counters"` // change since Start
+	ForeignCPU *record.CPU `json:"foreign_cpu"`
+	// Connects tells of the connect() calls of a proxy of somebody else's; nil where there is none, and where they were not
+	// watched, as Unwatched says.
+	Connects  *connects.Told   `json:"connects"`
+	Unwatched string           `json:"unwatched"`
+	Restart   *record.Restart  `json:"restart"`  // of a server that listens once more; nil on the client
+	Counters  map[string]int64 `json:"counters"` // change since Start
 	// CountersAt are the same as they stood; nil in a part.
 	CountersAt *record.CountersAt `json:"counters_at"`
 	Seen

@@ -24,6 +24,9 @@ type Relay struct {
 	// somebody else's, and nobody tells.
 	Accepted int64  `json:"accepted"`
 	Relayed  *int64 `json:"relayed"`
+	// Unwatched tells why the connect() calls of a proxy of somebody else's were not watched: Outcomes are then empty, and
+	// whether one found no port is not known. "" where they were, and where the relay is ours.
+	Unwatched string `json:"unwatched,omitempty"`
 }
 
 // RelayFace is one of the relay's two sides.

@@ -134,12 +134,8 @@ func (r *run) commandWarnings(c *record.ClientCommand, n commandCounts) {
 			Spoils: failedMetrics,
 		})
 	}
-	if c.Unwatched == "" && n.hidden > 0 || c.Unseen > 0 {
-		r.warn(record.Warning{
-			Code: "connects-unseen", Text: fmt.Sprintf("%s opened by the command went past the watch (%d connect() calls could not be "+
-				"looked into): io_uring, MSG_FASTOPEN, or a 32-bit program", connections(n.hidden), c.Unseen),
-			Advice: "what failed among them is not in the figures", Spoils: failedMetrics,
-		})
+	if c.Unwatched == "" {
+		r.connectsUnseen("command", c.Unseen, n)
 	}
 	if n.elsewhere > 0 {
 		r.warn(record.Warning{
@@ -153,6 +149,18 @@ func (r *run) commandWarnings(c *record.ClientCommand, n commandCounts) {
 			Code: "command-failed", Text: "the command " + text, Spoils: []string{}, // a result, and no doubt about the figures
 		})
 	}
+}
+
+// connectsUnseen warns of what went past the watch.
+func (r *run) connectsUnseen(who string, unseen int64, n commandCounts) {
+	if n.hidden == 0 && unseen == 0 {
+		return
+	}
+	r.warn(record.Warning{
+		Code: "connects-unseen", Text: fmt.Sprintf("%s opened by the %s went past the watch (%d connect() calls could not be "+
+			"looked into): io_uring, MSG_FASTOPEN, or a 32-bit program", connections(n.hidden), who, unseen),
+		Advice: "what failed among them is not in the figures", Spoils: failedMetrics,
+	})
 }
 
 // ended tells what ended the load of a command.

@@ -10,6 +10,7 @@ import (
 	"twomsl/internal/peer"
 	"twomsl/internal/record"
 	"twomsl/internal/scenario"
+	"twomsl/internal/tally"
 )
 
 // A proxy that nobody here wrote stands in the relay's place: its host is looked at as our own relay's is, and what only our
@@ -20,7 +21,7 @@ func (r *run) proxied() bool { return r.scenario.Relay != nil && r.scenario.Rela
 func (r *run) prepareProxy() (err error) {
 	r.relay.ready, err = r.relay.remote.Prepare(r.hard, peer.Prepare{
 		Foreign: &peer.Foreign{
-			Name: "relay.command", Command: r.scenario.Relay.Command, Listen: r.destinations[0], Server: r.onward.destinations[0],
+			Name: "relay.command", Command: r.scenario.Relay.Command, Listen: r.destinations[0], Server: r.onward.destinations[0], Sources: r.onward.sources,
 			Program: peer.Program{Path: r.opt.Program.Path, Args: r.opt.Program.Root},
 		},
 		Watch: r.watchRelay(serverSide), Onward: r.watchRelay(clientSide),
@@ -47,9 +48,39 @@ func (r *run) proxyUnmeasured(why map[string]string) {
 	}
 	why["relay.relayed"] = "the proxy is not ours, and which requests it passed on whole is not known; relay.accepted is what its kernel " +
 		"accepted (Tcp.PassiveOpens)"
-	why["relay.outcomes"] = "the proxy is not ours, and why its calls failed only its own log tells"
-	why["relay.ports.first_exhaustion_seconds"] = "the proxy is not ours, and when a connect() of it first found no port is not known; " +
-		"relay.ports.successes is what its kernel opened (Tcp.ActiveOpens - Tcp.AttemptFails)"
+	if res := r.relay.result; res != nil && res.Connects == nil {
+		why["relay.outcomes"] = "the proxy's connect() calls could not be watched: " + res.Unwatched
+		why["relay.ports.first_exhaustion_seconds"] = why["relay.outcomes"]
+	}
+}
+
+// proxyTold fills in what is known of a proxy's connections: its kernel counts the handshakes, and its connect() calls were
+// watched where the kernel lets them be. Which requests it passed on whole it alone knows.
+func (r *run) proxyTold(out *record.Relay, res *peer.Result) {
+	out.CPU, out.Accepted = *res.ForeignCPU, res.Counters["Tcp.PassiveOpens"]
+	told := res.Connects
+	if told == nil {
+		out.Unwatched = res.Unwatched
+		return
+	}
+	n := countCommand(true, told.Attempted, told.Failed, res.Counters, nil)
+	out.Outcomes = withOK(told.Outcomes, n.attempted-n.failed)
+	if n.later > 0 {
+		out.Outcomes = append(out.Outcomes, record.Outcome{
+			Side: "relay", Phase: tally.Connect.String(), Cause: string(record.Other), Count: n.later,
+		})
+	}
+	r.connectsUnseen("proxy", told.Unseen, n)
+}
+
+// proxyPort tells what is known of the proxy's calls on its tuple i. What it opened its kernel has counted: it opens to the
+// server alone.
+func (r *run) proxyPort(p *record.Tuple, i int, res *peer.Result) {
+	p.Successes = max(0, res.Counters["Tcp.ActiveOpens"]-res.Counters["Tcp.AttemptFails"])
+	if res.Connects != nil {
+		one := &res.Connects.Tuples[i]
+		p.OKBeforeFirstExhaustion, p.FirstExhaustionSeconds = one.BeforeFirstExhaustion, one.FirstExhaustionSeconds
+	}
 }
 
 // fullShare is from where on a tuple counts as full: a port that comes free is taken again before the next look.

@@ -216,11 +216,10 @@ func (r *run) relayRecord() *record.Relay {
 	return out
 }
 
-// relayTold fills in what the relay has counted of its connections. What somebody else's proxy counts is not known; the kernel
-// of its host counts the handshakes.
+// relayTold fills in what the relay has counted of its connections.
 func (r *run) relayTold(out *record.Relay, res *peer.Result) {
 	if r.proxied() {
-		out.CPU, out.Accepted = *res.ForeignCPU, res.Counters["Tcp.PassiveOpens"]
+		r.proxyTold(out, res)
 		return
 	}
 	out.CPU, out.Outcomes = res.Relay.CPU, res.Relay.Outcomes
@@ -258,8 +257,8 @@ func (r *run) relayPorts(out *record.Relay) {
 		if res := r.relay.result; res != nil {
 			seen := res.Onward.PeakPorts[i]
 			p.PeakInUse, p.PeakEven, p.PeakOdd = &seen.InUse, &seen.Even, &seen.Odd
-			if r.proxied() { // it opens to the server alone
-				p.Successes = max(0, res.Counters["Tcp.ActiveOpens"]-res.Counters["Tcp.AttemptFails"])
+			if r.proxied() {
+				r.proxyPort(&p, i, res)
 			} else {
 				c := res.Relay.Tuples[i]
 				p.Successes, p.OKBeforeFirstExhaustion, p.FirstExhaustionSeconds = c.Successes, c.OKBefore, c.FirstExhaustionSeconds
@@ -295,8 +294,11 @@ func withoutPort(t *record.Trial) string {
 			n += o.Count
 		}
 	}
-	if n == 0 {
+	switch {
+	case n == 0:
 		return portsGone(t)
+	case t.Scenario.RelayCommand != "": // which may call more than once for a connection
+		return fmt.Sprintf("%d connect() calls of the proxy found no port towards the server", n)
 	}
 	return fmt.Sprintf("for %d of the %d connections that the relay took it found no port towards the server", n, t.Relay.Accepted)
 }

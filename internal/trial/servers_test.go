@@ -183,8 +183,8 @@ func proxyRun(t *testing.T, proxy string, preset scenario.Preset) *record.Trial 
 	return carryOut(t, s)
 }
 
-// A proxy that closes first towards its server runs out of ports there: its backend side is full of TIME_WAIT, the client
-// sees errors, and the relay's host is diagnosed from its sockets.
+// A proxy that closes first towards its server runs out of ports there: its backend side is full of TIME_WAIT, its connect()
+// fails, the client sees errors, and the relay's host is diagnosed from its sockets and its calls.
 func TestNetNSProxyRunsOutOfPorts(t *testing.T) {
 	t.Parallel()
 	nstest.Require(t)
@@ -211,12 +211,21 @@ func TestNetNSProxyRunsOutOfPorts(t *testing.T) {
 			if n := got.Sides.Server.States.End[record.TimeWait]; n > 10 {
 				t.Errorf("%d TIME_WAIT on the server", n)
 			}
-			if r.Relayed != nil || len(r.Outcomes) > 0 || r.Accepted != c.Attempted || got.Environment.Unmeasured["relay.relayed"] == "" {
+			if r.Relayed != nil || r.Accepted != c.Attempted || got.Environment.Unmeasured["relay.relayed"] == "" {
 				t.Errorf("what only the proxy knows: %+v, taken %d", r.Relayed, r.Accepted)
+			}
+			p := r.Ports[0]
+			want := []record.Outcome{
+				{Side: "relay", Cause: string(record.OK), Count: p.Successes},
+				{Side: "relay", Phase: "connect", Cause: string(record.AddrNotAvailable), Errno: "EADDRNOTAVAIL", Count: c.Failed},
+			}
+			if d := cmp.Diff(want, r.Outcomes); d != "" || p.FirstExhaustionSeconds == nil || p.OKBeforeFirstExhaustion == nil ||
+				*p.OKBeforeFirstExhaustion != c.OK || p.Successes != c.OK || r.Unwatched != "" {
+				t.Errorf("what its calls came to: %s%+v", d, p)
 			}
 			h := diagnose.FromTrial(got, "relay")
 			d := diagnose.Diagnose(h)
-			if d.Causes[0].ID != "port-tuple-exhausted" || !strings.Contains(d.Causes[0].Says, r.Ports[0].Destination) {
+			if one := d.Causes[0]; one.ID != "port-tuple-exhausted" || one.Confidence != record.Certain || !strings.Contains(one.Says, p.Destination) {
 				t.Errorf("%+v", d.Causes)
 			}
 			if got.Rate.LimitedBy != byPorts {
@@ -224,6 +233,28 @@ func TestNetNSProxyRunsOutOfPorts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where the kernel refuses to let a proxy's connect() be watched its sockets still show that its ports are gone, and what
+// nobody could see is no zero.
+func TestNetNSProxyUnwatched(t *testing.T) {
+	t.Parallel()
+	nstest.Require(t)
+	unwatchable(t, func() {
+		got := proxyRun(t, "@haproxy-tcp", scenario.HTTPKeepAlive)
+		r := got.Relay
+		if r.Unwatched == "" || len(r.Outcomes) > 0 || r.Ports[0].FirstExhaustionSeconds != nil || r.Ports[0].Successes < 490 ||
+			got.Environment.Unmeasured["relay.outcomes"] == "" {
+			t.Errorf("%q %+v %+v", r.Unwatched, r.Outcomes, r.Ports)
+		}
+		h := diagnose.FromTrial(got, "relay")
+		if one := diagnose.Diagnose(h).Causes[0]; one.ID != "port-tuple-exhausted" || one.Confidence != record.Likely {
+			t.Errorf("%+v", one)
+		}
+		if got.Rate.LimitedBy != byPorts {
+			t.Errorf("limited by %s: %s", got.Rate.LimitedBy, got.Rate.LimitedWhy)
+		}
+	})
 }
 
 // With our own server behind a proxy that hands bytes on, both ends are known, and the proxy's tuple is as full.

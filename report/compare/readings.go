@@ -128,7 +128,7 @@ func exhaustion(t *record.Trial) reading {
 		}
 	}
 	switch {
-	case math.IsInf(first, 1) && byProxy(t):
+	case math.IsInf(first, 1) && unwatched(t):
 		return missing("when a connect() of somebody else's proxy found no port is not known")
 	case math.IsInf(first, 1):
 		return reading{never: true}

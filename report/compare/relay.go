@@ -25,6 +25,9 @@ func outcomesOf(t *record.Trial) []record.Outcome {
 // byProxy tells that the ports that count are those of a proxy of somebody else's.
 func byProxy(t *record.Trial) bool { return t.Relay != nil && t.Scenario.RelayCommand != "" }
 
+// unwatched tells that nobody knows whether connect() of such a proxy found a port.
+func unwatched(t *record.Trial) bool { return byProxy(t) && t.Relay.Unwatched != "" }
+
 // reused counts on the host that opens connections to the server.
 func reused(t *record.Trial) reading {
 	opener := client

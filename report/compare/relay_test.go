@@ -47,10 +47,10 @@ func TestMetricsOfRelay(t *testing.T) {
 	}
 }
 
-// Of a proxy of somebody else's it is not known when it found no port: that is no "never".
+// Of a proxy of somebody else's whose calls were not watched it is not known when it found no port: that is no "never".
 func TestMetricsOfProxy(t *testing.T) {
 	x := relayed()
-	x.Scenario.RelayCommand, x.Relay.Outcomes = "haproxy", nil
+	x.Scenario.RelayCommand, x.Relay.Outcomes, x.Relay.Unwatched = "haproxy", nil, "pidfd_getfd: operation not permitted"
 	p := &x.Relay.Ports[0]
 	p.FirstExhaustionSeconds, p.Forecast = nil, record.Forecast{}
 	for _, name := range []string{firstExhaustion, rateThatLastsRow} {
@@ -60,6 +60,10 @@ func TestMetricsOfProxy(t *testing.T) {
 	}
 	if m, _ := rowOf(portsShareRow); m.read(x).value != 1 {
 		t.Errorf("its ports were counted: %+v", m.read(x))
+	}
+	x.Relay.Unwatched = ""
+	if m, _ := rowOf(firstExhaustion); !m.read(x).never {
+		t.Errorf("its calls were watched, and always found a port: %+v", m.read(x))
 	}
 }
 

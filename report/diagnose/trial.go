@@ -118,7 +118,7 @@ func fromRelay(h *record.Host, t *record.Trial) {
 	h.Counters, h.Sysctls = r.Counters, r.Sysctls.Effective
 	h.TimeWaitBytesEach, h.TimeWaitSeconds = out.TimeWait.BytesEach, longestTaken(r.Ports)
 	h.Errors = append(h.Errors, failures(r.Outcomes, relay)...)
-	if t.Scenario.RelayCommand != "" { // only its own log tells
+	if r.Unwatched != "" { // only its own log tells
 		h.Errors = nil
 	}
 	h.Flows = append([]record.Flow{{Direction: record.Inbound, Local: first(r.Addresses), States: in.States.End}},
