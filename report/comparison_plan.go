@@ -160,7 +160,22 @@ func resume(c *record.Comparison, opt Options) string {
 	if c.Status == record.Complete || clean(opt.RecordPath) == "" {
 		return ""
 	}
-	return "twomsl compare --resume " + clean(opt.RecordPath)
+	return "twomsl compare --resume " + clean(opt.RecordPath) + elsewhere(clean(c.Command))
+}
+
+// elsewhere are the flags of a command that reach a server on another host: they stand in no record.
+func elsewhere(command string) (flags string) {
+	if !strings.Contains(command, " --server") {
+		return ""
+	}
+	for _, a := range arguments(command) {
+		name, _, _ := strings.Cut(strings.ReplaceAll(a, nbsp, " "), " ")
+		name, _, _ = strings.Cut(name, "=")
+		if slices.Contains([]string{"--server", "--token-file", "--from", "--accept-risk", "--journal"}, name) {
+			flags += " " + strings.ReplaceAll(a, nbsp, " ")
+		}
+	}
+	return flags
 }
 
 // planWords tell how the trials were laid out, and by what they are judged.

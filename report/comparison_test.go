@@ -930,3 +930,29 @@ func FuzzRenderComparison(f *testing.F) {
 		}
 	})
 }
+
+// What a comparison over two hosts takes to go on stands in its command, and nowhere else.
+func TestResumeNamesTheOtherHost(t *testing.T) {
+	for command, want := range map[string]string{
+		"twomsl compare steady-200 --server h:7000 --trials 6 --token-file 'my token' --accept-risk=host-ports -q": " --server h:7000 --token-file 'my token' --accept-risk=host-ports",
+		"twomsl compare steady-200 --server=h:7000 --token-file=t":                                                 " --server=h:7000 --token-file=t",
+		"twomsl compare steady-200 --accept-risk=host-sysctl":                                                      "",
+	} {
+		c := record.Comparison{Status: record.Interrupted, Command: command}
+		if got := resume(&c, Options{RecordPath: "c.json"}); got != "twomsl compare --resume c.json"+want {
+			t.Errorf("%s: %s", command, got)
+		}
+	}
+}
+
+// A line that is broken within quotes is another command.
+func TestArgumentsKeepQuotes(t *testing.T) {
+	got := arguments("twomsl run x --set 'a=40000 40049  2' --rate 5 -q 'two words' 'it'\\''s one'")
+	for i := range got {
+		got[i] = strings.ReplaceAll(got[i], nbsp, "_")
+	}
+	want := []string{"twomsl", "run", "x", "--set_'a=40000_40049__2'", "--rate_5", "-q_'two_words'", `'it'\''s_one'`}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}

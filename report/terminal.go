@@ -204,8 +204,8 @@ func continued(s *screen, label, command string) {
 	room := s.width - indent - labels - 2
 	chunks := arguments(command)
 	for i := range chunks {
-		if columns(chunks[i]) > room { // better apart than with the value cut in two
-			chunks[i] = strings.ReplaceAll(chunks[i], nbsp, " ")
+		if columns(chunks[i]) > room && strings.HasPrefix(chunks[i], "-") { // better apart than with the value cut in two
+			chunks[i] = strings.Replace(chunks[i], nbsp, " ", 1)
 		}
 	}
 	lines := wrap(chunks, room)
@@ -218,11 +218,26 @@ func continued(s *screen, label, command string) {
 	}
 }
 
-// arguments splits a command, and keeps a flag together with the value that follows it.
+// quotedWords splits a command at the spaces that no quote holds: one in quotes cannot go on in the next line.
+func quotedWords(command string) (out []string) {
+	open := false
+	for _, word := range words(command) {
+		if open {
+			out[len(out)-1] += nbsp + word
+		} else {
+			out = append(out, word)
+		}
+		quotes := strings.Count(strings.ReplaceAll(word, `'\''`, ""), "'") // less the one that stands for itself in quotes
+		open = open != (quotes%2 == 1)
+	}
+	return out
+}
+
+// arguments splits a command, and keeps a flag together with the value that follows it, and a value in quotes whole.
 func arguments(command string) []string {
 	var out []string
 	flag := false
-	for _, word := range words(command) {
+	for _, word := range quotedWords(command) {
 		isFlag := strings.HasPrefix(word, "-")
 		if flag && !isFlag {
 			out[len(out)-1] += nbsp + word

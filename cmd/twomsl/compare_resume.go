@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"twomsl/internal/record"
+	"twomsl/internal/scenario"
 )
 
 // resumeTakes are the flags that go with --resume: all else stands in the record.
@@ -34,6 +35,9 @@ func (f *compareFlags) goOn(flags *pflag.FlagSet, args []string, stdout, stderr 
 	if !head.Plan.Interleaved {
 		return usage("--resume %s: it compares records that were made elsewhere: there is nothing to run", f.resume)
 	}
+	if err := f.permitResumed(head); err != nil {
+		return err
+	}
 	c := &comparing{head: *head, dir: filepath.Dir(f.resume)}
 	if err := keepIn(c.dir); err != nil {
 		return err
@@ -50,6 +54,26 @@ func (f *compareFlags) goOn(flags *pflag.FlagSet, args []string, stdout, stderr 
 		return nil
 	}
 	return f.carryOut(c, stdout, stderr)
+}
+
+// permitResumed holds each variant against the rules for what may be touched, as it was when the comparison began: who goes on
+// with it may be somebody else, and elsewhere.
+func (f *compareFlags) permitResumed(head *record.Comparison) error {
+	remote := false
+	for i := range head.Variants {
+		s, err := scenario.FromJSON(head.Variants[i].Spec)
+		if err != nil {
+			return usage("--resume %s: variant %q: %w", f.resume, head.Variants[i].Name, err)
+		}
+		if err := f.permit(s); err != nil {
+			return err
+		}
+		remote = remote || s.Topology == scenario.Hosts
+	}
+	if !remote && f.remote.server != "" {
+		return usage("--resume %s: its trials run in labs on this host: leave --server out", f.resume)
+	}
+	return nil
 }
 
 // onlyResume refuses what --resume would leave unheard.

@@ -204,6 +204,7 @@ func TestNetNSTwoHostsCompareAndGate(t *testing.T) {
 			t.Errorf("%s: %+v, want %v", name, m, want)
 		}
 	}
+	p.goesOn(t, w)
 	for limit, code := range map[string]int{"server.time_wait.peak <= 0": exitDone, "client.time_wait.peak <= 99": exitRegression} {
 		plan := "scenarios:\n  - scenario: steady-200\n    set: [load.stop.connections=100]\n    budgets: [" + strconv.Quote(limit) + "]\n"
 		if err := os.WriteFile(filepath.Join(p.dir, "plan.yaml"), []byte(plan), 0o600); err != nil {
@@ -213,6 +214,37 @@ func TestNetNSTwoHostsCompareAndGate(t *testing.T) {
 		g.Dir = p.dir
 		if out, _ := g.CombinedOutput(); codeOf(g.ProcessState) != code {
 			t.Errorf("%s: %v, want %d\n%s", limit, g.ProcessState, code, out)
+		}
+	}
+}
+
+// goesOn takes a trial's record away and has the comparison run it again, which takes what it took at first.
+func (p *pairOfHosts) goesOn(t *testing.T, w *waiting) {
+	t.Helper()
+	comparisons, err := filepath.Glob(filepath.Join(p.dir, "records", "compare-*.json"))
+	if err != nil || len(comparisons) != 1 {
+		t.Fatal(comparisons, err)
+	}
+	trials, err := filepath.Glob(filepath.Join(p.dir, "records", "steady-200-*.json"))
+	if err != nil || len(trials) != 4 {
+		t.Fatal(trials, err)
+	}
+	if err := os.Remove(trials[1]); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		flags []string
+		code  int
+		says  string
+	}{
+		{nil, exitUsage, "name it with --server"},
+		{[]string{"--server", w.at, "--token-file", "token"}, exitRefused, "--accept-risk=host-ports"},
+		{[]string{"--server", w.at, "--token-file", "token", "--accept-risk=host-ports"}, exitDone, "2 + 2 trials"},
+	} {
+		again := twomsl(t, append([]string{"compare", "-q", "--resume", comparisons[0]}, c.flags...)...)
+		again.Dir = p.dir
+		if out, _ := again.CombinedOutput(); codeOf(again.ProcessState) != c.code || !strings.Contains(string(out), c.says) {
+			t.Errorf("%v: %v, want %d and %q\n%s", c.flags, again.ProcessState, c.code, c.says, out)
 		}
 	}
 }
