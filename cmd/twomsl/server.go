@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,7 +67,7 @@ a run's.`,
 		},
 	}
 	fs := c.Flags()
-	fs.StringVar(&f.listen, "listen", fmt.Sprintf("127.0.0.1:%d", pairing.DefaultPort), "wait for clients at `ADDRESS:PORT`")
+	fs.StringVar(&f.listen, "listen", fmt.Sprintf("127.0.0.1:%d", pairing.DefaultPort), "wait for clients at `ADDRESS[:PORT]`")
 	fs.StringVar(&f.tokenFile, "token-file", "", "the secret that clients must show is in `FILE`, and is made where that is missing; without it one is made and printed")
 	fs.StringVar(&f.advertise, "advertise", "", "tell clients to open the load's connections to `ADDRESS` (default: where they dialled)")
 	fs.StringVar(&f.ports, "ports", "", "take ports for the load from `LOW-HIGH` (default: the scenario's own, or one of the next)")
@@ -94,7 +95,7 @@ func (f *serverFlags) run(stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", f.listen)
+	l, err := net.Listen("tcp", controlAt(f.listen))
 	if err != nil {
 		return failed(fmt.Errorf("the control port: %w; --listen chooses another", err))
 	}
@@ -127,6 +128,14 @@ func (f *serverFlags) run(stdout, stderr io.Writer) error {
 	return nil
 }
 
+// controlAt is where --listen has the control port: at its own port where that names an address alone.
+func controlAt(listen string) string {
+	if a, err := netip.ParseAddr(strings.Trim(listen, "[]")); err == nil {
+		return netip.AddrPortFrom(a, pairing.DefaultPort).String()
+	}
+	return listen
+}
+
 // options holds the flags to what can be.
 func (f *serverFlags) options() (opt pairing.Options, err error) {
 	opt = pairing.Options{Tool: "twomsl " + version(), Program: program(), Sessions: f.sessions, Longest: f.longest}
@@ -145,7 +154,7 @@ func (f *serverFlags) options() (opt pairing.Options, err error) {
 	if err := opt.Ports.UnmarshalText([]byte(f.ports)); f.ports != "" && err != nil {
 		wrong = append(wrong, fmt.Errorf("--ports: %w", err))
 	}
-	if _, _, err := net.SplitHostPort(f.listen); err != nil {
+	if _, _, err := net.SplitHostPort(controlAt(f.listen)); err != nil {
 		wrong = append(wrong, fmt.Errorf("--listen %q: write an address and a port, like 0.0.0.0:%d", f.listen, pairing.DefaultPort))
 	}
 	for _, a := range f.accept {
