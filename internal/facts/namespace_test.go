@@ -46,3 +46,25 @@ func TestNetNSFreshPortsAreFree(t *testing.T) {
 		p.full(n)
 	}
 }
+
+// Where connect() begins to look for a port is remembered by the machine, by hash of addresses and port, and not by the
+// namespace: two pairs with the same addresses go through one sequence of ports together.
+func TestNetNSNamespacesShareWhereConnectBegins(t *testing.T) {
+	t.Parallel()
+	const (
+		rounds = 40
+		step   = 2 * 8 // at most, with what is added by chance (__inet_hash_connect)
+		ports  = 60999 - 32768 + 1
+	)
+	one, two := newPair(t), newPair(t)
+	of := []*service{one.serve(4711), two.serve(4711)}
+	var got []int
+	for i := range rounds {
+		got = append(got, int(of[i%2].open().port))
+	}
+	for i := 1; i < rounds; i++ {
+		if by := (got[i] - got[i-1] + ports) % ports; by == 0 || by > 2*step {
+			t.Fatalf("connection %d is %d ports after the one before it, in the other namespace: %v", i, by, got)
+		}
+	}
+}
