@@ -12,6 +12,9 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"twomsl/internal/record"
+	"twomsl/internal/sample"
 )
 
 // A load goes to an address only when whoever listens there has shown that it is the paired server: before anything else, one
@@ -66,6 +69,22 @@ func (p *proof) close() {
 	if p != nil {
 		_ = p.listener.Close()
 	}
+}
+
+// vacateLimit is longer than any exec() takes.
+const vacateLimit = time.Second
+
+// vacated waits until nobody listens at a port that was just given up: a child that this process is starting for another
+// session has a copy of each listener until its exec() closes it, and the port is taken as long. Who else listens there is told
+// when the server cannot.
+func vacated(ctx context.Context, port uint16) error {
+	for end := time.Now().Add(vacateLimit); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(time.Millisecond) {
+		split, err := sample.Once(sample.Filter{BothFamilies: true, LocalPort: port, CountsOnly: true})
+		if err != nil || split.Counts[record.Listen] == 0 {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // Consent sees to it that a connection to the load's address comes to the paired server. From is the address that it comes

@@ -21,7 +21,10 @@ func (s *session) prepare(ctx context.Context, p peer.Prepare) (peer.Ready, erro
 	if err := s.vet(&p); err != nil {
 		return peer.Ready{}, err
 	}
-	s.proof.close() // the port is the server's now
+	s.proof.close()
+	if err := vacated(ctx, s.at.Port()); err != nil { // the port is the server's now
+		return peer.Ready{}, err
+	}
 	s.seen.Finish = peer.Finish{LifeLeast: p.Server.LifeLeast, LifeMost: p.Server.LifeMost}
 	ready, err := s.remote.Prepare(ctx, p)
 	if err == nil {
