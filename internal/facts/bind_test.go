@@ -28,6 +28,7 @@ func TestNetNSExplicitBindTakesPortFromAll(t *testing.T) {
 	p.noReuse()
 	p.clientRange(40000, 40199)
 	one, other = p.serve(80), p.serve(81)
+	source = p.client.address
 	ports := one.takes("explicit, one destination", size, linux.Errno(syscall.EADDRINUSE), bindTo(source, 0))
 	for _, port := range ports[:size/2] {
 		if port%2 == 40000%2 {

@@ -56,7 +56,7 @@ func TestNetNSNamespacesShareWhereConnectBegins(t *testing.T) {
 		step   = 2 * 8 // at most, with what is added by chance (__inet_hash_connect)
 		ports  = 60999 - 32768 + 1
 	)
-	one, two := newPair(t), newPair(t)
+	one, two := newPairAt(t, clientPrefix, serverPrefix), newPairAt(t, clientPrefix, serverPrefix)
 	of := []*service{one.serve(4711), two.serve(4711)}
 	var got []int
 	for i := range rounds {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -19,13 +20,25 @@ import (
 	"twomsl/internal/sysctl"
 )
 
-// The addresses are set aside for benchmarks (RFC 2544, RFC 5180).
+// Where the addresses of pairs begin, which are set aside for benchmarks (RFC 2544, RFC 5180).
 var (
 	clientPrefix  = netip.MustParsePrefix("198.18.0.1/15")
 	serverPrefix  = netip.MustParsePrefix("198.19.0.1/15")
 	clientPrefix6 = netip.MustParsePrefix("2001:2::1:1/64")
 	serverPrefix6 = netip.MustParsePrefix("2001:2::2:1/64")
 )
+
+// pairs counts those that were made: each has addresses of its own, since tests that run side by side would otherwise have each
+// other's connect() come back to ports (TestNetNSNamespacesShareWhereConnectBegins).
+var pairs atomic.Uint32
+
+// own is an address that no other pair has at the time: its last byte but one is the pair's.
+func own(first netip.Prefix, pair uint32) netip.Prefix {
+	b := first.Addr().AsSlice()
+	b[len(b)-2] ^= byte(pair) // after 256 they come again: those tests are over
+	a, _ := netip.AddrFromSlice(b)
+	return netip.PrefixFrom(a, first.Bits())
+}
 
 const (
 	linkName = "link"
@@ -53,13 +66,15 @@ type pair struct {
 // newPair makes two hosts joined by veth. A stray RST must not spoil exact counts: tcp_rfc1337 is 1 on both.
 func newPair(t testing.TB) *pair {
 	t.Helper()
-	return newPairAt(t, clientPrefix, serverPrefix)
+	n := pairs.Add(1)
+	return newPairAt(t, own(clientPrefix, n), own(serverPrefix, n))
 }
 
 // newPair6 is newPair over IPv6.
 func newPair6(t testing.TB) *pair {
 	t.Helper()
-	return newPairAt(t, clientPrefix6, serverPrefix6)
+	n := pairs.Add(1)
+	return newPairAt(t, own(clientPrefix6, n), own(serverPrefix6, n))
 }
 
 // families makes the same pair over either version of IP.
@@ -219,7 +234,9 @@ func (s *side) stands(want map[uint8]int) {
 	s.t.Helper()
 	var got map[uint8]int
 	if !until(func() bool { got = s.states(); return maps.Equal(got, want) }) {
-		s.t.Fatalf("%s has sockets in states %v; expected %v", s.address, got, want)
+		s.t.Fatalf("%s has sockets in states %v; expected %v (TW %d, TWRecycled %d, TWKilled %d, PassiveOpens %d, EstabResets %d)",
+			s.address, got, want, s.counter("TcpExt.TW"), s.counter("TcpExt.TWRecycled"), s.counter("TcpExt.TWKilled"),
+			s.counter("Tcp.PassiveOpens"), s.counter("Tcp.EstabResets"))
 	}
 }
 

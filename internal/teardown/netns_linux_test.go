@@ -23,6 +23,10 @@ const connections = 200
 // port is the server's, below those that connect() chooses from. Nobody else is in the test's namespace.
 var port = uint16(20000)
 
+// inTurn has no port come twice to a server that has a TIME_WAIT for it, as connect() may where several threads call it
+// (table_perturb, __inet_hash_connect()): it would be taken over.
+var inTurn = scenario.Bind{Mode: scenario.BindPorts, Ports: scenario.PortRange{Low: 10000, High: 10999}}
+
 // Each strategy is held to its declaration by the kernel: the real client and server carry it out, and Judge compares.
 // A strategy is here by being registered.
 func TestNetNSStrategiesDoWhatTheyDeclare(t *testing.T) {
@@ -74,9 +78,11 @@ func hold(t *testing.T, engine string, how scenario.Close, address netip.Addr) {
 	}
 	before := counters(t)
 	port++ // one of its own: an earlier one's TIME_WAIT stand for a minute
-	pair := pairtest.New(t, pairtest.Options{Engine: engine, Close: how, Client: client.Plan{
-		Destinations: []netip.AddrPort{netip.AddrPortFrom(address, port)}, Connections: connections, Meter: connections,
-	}})
+	plan := client.Plan{Destinations: []netip.AddrPort{netip.AddrPortFrom(address, port)}, Connections: connections, Meter: connections}
+	if teardown.Leaves(s.Expect.Server) && !teardown.Leaves(s.Expect.Client) {
+		plan.Sources, plan.Socket.Bind = []netip.Addr{address}, inTurn
+	}
+	pair := pairtest.New(t, pairtest.Options{Engine: engine, Close: how, Client: plan})
 	look := newWatch(t, pair, s.Expect)
 	pair.Start()
 	pairtest.Done(t, "the client", pair.Client.Done())

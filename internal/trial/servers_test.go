@@ -141,8 +141,9 @@ func TestNetNSRawExchanges(t *testing.T) {
 				s := hundreds("raw")
 				s.Engine, s.IO, _ = strings.Cut(engine, "/")
 				s.Server.Command, s.Payload.Send, s.Payload.Until = configured(t, "@nginx"), get, until
-				if until.EOF {
+				if until.EOF { // the server's TIME_WAIT are counted: no port is to come twice
 					s.Payload.Send = "GET / HTTP/1.0\r\n\r\n"
+					s.Client.Bind = scenario.Bind{Mode: scenario.BindPorts, Ports: scenario.PortRange{Low: 10000, High: 10999}}
 				}
 				got := carryOut(t, s)
 				whole(t, got, 200)
