@@ -321,8 +321,9 @@ func TestNetNSReuseLevelsOff(t *testing.T) {
 			if p.Forecast.Plateau == nil || *p.Forecast.Plateau != of.plateau {
 				t.Errorf("forecast %v, want %v", p.Forecast.Plateau, of.plateau)
 			}
-			if p.PeakInUse == nil || *p.PeakInUse < of.least || *p.PeakInUse > of.most {
-				t.Errorf("%v ports were taken at most, want %d to %d", *p.PeakInUse, of.least, of.most)
+			// Those that start late come close together, and may find every port on one parity younger than the delay.
+			if most := of.most + got.Connections.Late; p.PeakInUse == nil || *p.PeakInUse < of.least || *p.PeakInUse > most {
+				t.Errorf("%v ports were taken at most, want %d to %d", *p.PeakInUse, of.least, most)
 			}
 			if got.Connections.Failed != 0 {
 				t.Errorf("%d connections failed", got.Connections.Failed)
