@@ -26,9 +26,9 @@ func processorTimes(w *wording, t *record.Trial) {
 		default:
 			text += seconds(load)
 		}
-		if told := samplings(t, side); told[0] != nil {
+		if noted := samplings(t, side); len(noted) > 0 {
 			w.row(label, text)
-			for _, s := range told {
+			for _, s := range noted {
 				w.row("", samplingWords(s)...)
 			}
 			continue

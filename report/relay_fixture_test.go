@@ -194,3 +194,16 @@ func TestRelayCharts(t *testing.T) {
 		t.Errorf("a chart of nothing among\n%s", text)
 	}
 }
+
+// A relay's faces are sampled each for itself: of one alone the other's cost is left out.
+func TestSamplingOfOneFace(t *testing.T) {
+	for _, format := range []string{"terminal", "html"} {
+		x := proxyExhaustion()
+		x.Relay.Server.Sampling = nil
+		if text := render(t, format, x, Options{Width: 100}); !strings.Contains(text, "sampling") {
+			t.Errorf("%s tells nothing of the face that was", format)
+		}
+		x.Relay.Client.Sampling, x.Relay.Server.Sampling = nil, x.Relay.Client.Sampling
+		render(t, format, x, Options{Width: 100})
+	}
+}

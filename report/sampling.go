@@ -1,17 +1,19 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"twomsl/internal/record"
 )
 
-// samplings are those of a host: a relay has one for each of its faces.
+// samplings are those of a host that were noted: a relay has one for each of its faces.
 func samplings(t *record.Trial, host string) []*record.Sampling {
+	all := []*record.Sampling{sideOf(t, host).Sampling}
 	if host == relay && t.Relay != nil {
-		return []*record.Sampling{t.Relay.Client.Sampling, t.Relay.Server.Sampling}
+		all = []*record.Sampling{t.Relay.Client.Sampling, t.Relay.Server.Sampling}
 	}
-	return []*record.Sampling{sideOf(t, host).Sampling}
+	return slices.DeleteFunc(all, func(s *record.Sampling) bool { return s == nil })
 }
 
 // samplingWords tell what counting the sockets of a side took, as chunks: "sampling 0.4 % of one processor (budget 1 %):
@@ -48,7 +50,7 @@ func overBudget(w *wording, t *record.Trial) {
 	}
 	for _, host := range hosts(t) {
 		for _, s := range samplings(t, host) {
-			if s == nil || s.BudgetPercent == 0 || s.SharePercent <= s.BudgetPercent {
+			if s.BudgetPercent == 0 || s.SharePercent <= s.BudgetPercent {
 				continue
 			}
 			text := "Sampling took " + share(s.SharePercent, 100) + " of one processor on the " + host + ", over its budget of " +
